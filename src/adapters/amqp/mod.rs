@@ -1,0 +1,1 @@
+//! RabbitMQ: jobs in, events out.

@@ -1,0 +1,1 @@
+//! The register as a table of our own.

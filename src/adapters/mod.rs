@@ -1,0 +1,8 @@
+//! One folder per outside thing; each implements a port.
+
+pub mod amqp;
+pub mod local_register;
+pub mod postgres;
+pub mod sms;
+pub mod smtp;
+pub mod sqlite;

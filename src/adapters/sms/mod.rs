@@ -1,0 +1,1 @@
+//! SMS gateways over HTTP, one folder per kind.

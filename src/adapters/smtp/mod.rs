@@ -1,0 +1,1 @@
+//! E-mail relays over SMTP.

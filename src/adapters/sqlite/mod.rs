@@ -1,0 +1,1 @@
+//! The store on SQLite, for one machine.

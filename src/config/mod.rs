@@ -1,0 +1,1 @@
+//! Configuration: one file per section; `config/default.toml` is the manual.

@@ -1,0 +1,26 @@
+//! A job: what an agency enqueued. One text, one or many recipients, one set of rules.
+
+mod message;
+mod recipient;
+mod rules;
+
+pub use message::{EmailText, Message, Texts};
+pub use recipient::{Recipient, To, Values};
+pub use rules::{Reminder, Rules, Side, StreetAudience};
+
+use super::ids::JobName;
+
+/// A job that has been read and checked whole.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// The agency's own id.
+    pub name: JobName,
+    /// What decides whether, when and where; facts, without anything personal.
+    pub rules: Rules,
+    /// The texts.
+    pub message: Message,
+    /// Whom to tell; position is the index. Empty when `rules.audience` is given.
+    pub recipients: Vec<Recipient>,
+    /// SHA-256 of the canonical JSON (RFC 8785) of the job as it came.
+    pub content_hash: [u8; 32],
+}

@@ -1,0 +1,16 @@
+//! Pure: what is true of jobs, people, addresses, texts, times and outcomes, and nothing else.
+//!
+//! No async, clock, randomness, I/O or logging lives here. What a function needs comes in as an
+//! argument.
+
+pub mod contact;
+pub mod email;
+pub mod event;
+pub mod ids;
+pub mod job;
+pub mod kinds;
+pub mod outcome;
+pub mod person;
+pub mod phone;
+pub mod status;
+pub mod time;

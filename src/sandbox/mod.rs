@@ -1,0 +1,1 @@
+//! The fake outside: SMS gateway, mail server and register, for demo, bench and tests alike.
