@@ -3,7 +3,8 @@
 use super::kinds::kinds;
 
 kinds! {
-    /// The status of a delivery as an agency sees it. The codes double as the store's states.
+    /// The status of a delivery as an agency sees it. What the store keeps is
+    /// [`super::state::State`].
     Status {
         /// Stored, never claimed yet.
         Accepted = 0, "accepted";
@@ -12,17 +13,17 @@ kinds! {
         /// A try's intent is written.
         Sending = 2, "sending";
         /// The gateway or relay took it over.
-        Sent = 10, "sent";
+        Sent = 3, "sent";
         /// A receipt says so.
-        Delivered = 11, "delivered";
+        Delivered = 4, "delivered";
         /// Refused for good, or tries used up.
-        Failed = 12, "failed";
+        Failed = 5, "failed";
         /// A rule says no.
-        NotSent = 13, "not_sent";
+        NotSent = 6, "not_sent";
         /// It may or may not have arrived.
-        Uncertain = 14, "uncertain";
+        Uncertain = 7, "uncertain";
         /// Before anything left.
-        Cancelled = 15, "cancelled";
+        Cancelled = 8, "cancelled";
     }
 }
 
@@ -37,21 +38,6 @@ impl Status {
             | Self::NotSent
             | Self::Uncertain
             | Self::Cancelled => true,
-        }
-    }
-
-    /// Which of two deliveries of one notification counts in totals (`channel: both`): the larger.
-    pub const fn goodness(self) -> u8 {
-        match self {
-            Self::Delivered => 8,
-            Self::Sent => 7,
-            Self::Sending => 6,
-            Self::Waiting => 5,
-            Self::Accepted => 4,
-            Self::Uncertain => 3,
-            Self::Failed => 2,
-            Self::NotSent => 1,
-            Self::Cancelled => 0,
         }
     }
 }

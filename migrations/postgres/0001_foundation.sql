@@ -1,0 +1,180 @@
+-- The first schema: jobs, personal data apart, the hot table, the ledger, rates, events, workers.
+-- All times are microseconds since 1970-01-01T00:00:00Z. Codes are those of src/domain/{kinds,state,status}.rs.
+
+CREATE TABLE agency (
+    no            INTEGER GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id            TEXT NOT NULL UNIQUE,
+    stopped_at    BIGINT                         -- no first byte while set
+);
+
+-- One row: everybody's traffic.
+CREATE TABLE fleet (
+    only          BOOLEAN PRIMARY KEY DEFAULT TRUE CHECK (only),
+    stopped_at    BIGINT
+);
+INSERT INTO fleet DEFAULT VALUES;
+
+CREATE SEQUENCE job_no;
+
+CREATE TABLE job (
+    no            BIGINT PRIMARY KEY,
+    agency        INTEGER NOT NULL REFERENCES agency (no),
+    name          TEXT NOT NULL,
+    content_hash  BYTEA NOT NULL,
+    lane          SMALLINT NOT NULL,             -- granted; the rules hold the lane asked for
+    rules         TEXT NOT NULL,                 -- JSON, nothing personal
+    recipients    INTEGER NOT NULL,
+    open          INTEGER NOT NULL,              -- deliveries that are not settled
+    accepted_at   BIGINT NOT NULL,
+    cancelled_at  BIGINT,
+    finished_at   BIGINT,                        -- when `open` first came to 0
+    erased        SMALLINT NOT NULL DEFAULT 0,   -- 0 nothing, 1 texts, 2 identities too
+    UNIQUE (agency, name)
+) WITH (fillfactor = 80);
+CREATE INDEX job_retention ON job (erased, finished_at) WHERE finished_at IS NOT NULL;
+
+-- Personal data, written once, erased in two steps. Arrays by position within the chunk.
+CREATE TABLE chunk (
+    job           BIGINT NOT NULL,
+    no            SMALLINT NOT NULL,
+    message       TEXT,                          -- JSON; in chunk 0 only
+    refs          TEXT NOT NULL,                 -- JSON array of references: facts
+    persons       TEXT,                          -- JSON array of numbers or null: identity
+    contents      TEXT,                          -- JSON array {p, e, v}: addresses and values: text
+    PRIMARY KEY (job, no)
+);
+
+-- The hot table: ids, agency, lane, due, state, epoch. id = job << 18 | position << 4 | occasion << 1 | channel.
+CREATE TABLE delivery (
+    id            BIGINT PRIMARY KEY,
+    agency        INTEGER NOT NULL,
+    lane          SMALLINT NOT NULL,
+    state         SMALLINT NOT NULL,
+    reason        SMALLINT,
+    fixed         BOOLEAN NOT NULL,              -- the plan may not choose the other channel
+    slot          SMALLINT NOT NULL DEFAULT 0 CHECK (slot IN (0, 1)),
+    attempts      SMALLINT NOT NULL DEFAULT 0,   -- tries written, numbers the next one
+    tries         SMALLINT NOT NULL DEFAULT 0,   -- tries used up
+    version       INTEGER NOT NULL DEFAULT 0,    -- of the events
+    chosen        BOOLEAN NOT NULL DEFAULT FALSE, -- the channel was chosen
+    duplicate     BOOLEAN NOT NULL DEFAULT FALSE, -- a second try went out after an unknown one
+    silent        BOOLEAN NOT NULL DEFAULT FALSE, -- failed before a fallback: no event, not listed
+    covered_by    SMALLINT,                      -- position
+    due           BIGINT NOT NULL,
+    claim         BIGINT,
+    changed_at    BIGINT NOT NULL
+) WITH (fillfactor = 80);
+CREATE INDEX delivery_due ON delivery (agency, lane, due, id) WHERE state IN (4, 5);
+CREATE INDEX delivery_claim ON delivery (claim) WHERE state = 6;
+CREATE INDEX delivery_unknown ON delivery (due) WHERE state = 7;
+
+-- The ledger: one row per try, committed before the first byte.
+CREATE TABLE try (
+    delivery      BIGINT NOT NULL,
+    slot          SMALLINT NOT NULL CHECK (slot IN (0, 1)),
+    no            SMALLINT NOT NULL,
+    claim         BIGINT NOT NULL,               -- the epoch
+    gateway       TEXT NOT NULL,
+    intent_at     BIGINT NOT NULL,
+    outcome       SMALLINT CHECK (outcome IN (1, 2, 3)), -- accepted, not sent, unknown
+    outcome_at    BIGINT,
+    provider_ref  TEXT,
+    PRIMARY KEY (delivery, slot, no)
+) WITH (fillfactor = 80);
+-- The bound on duplicates (R-13): at most one live try per delivery and slot, and there are two slots.
+CREATE UNIQUE INDEX try_live ON try (delivery, slot) WHERE outcome IS NULL OR outcome IN (1, 3);
+CREATE INDEX try_provider ON try (gateway, provider_ref) WHERE provider_ref IS NOT NULL;
+
+CREATE TABLE worker (
+    id            BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name          TEXT NOT NULL,
+    started_at    BIGINT NOT NULL,
+    heartbeat_at  BIGINT NOT NULL,
+    ended_at      BIGINT
+) WITH (fillfactor = 50);
+
+CREATE TABLE claim (
+    id            BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    worker        BIGINT NOT NULL,
+    at            BIGINT NOT NULL
+);
+CREATE INDEX claim_worker ON claim (worker);
+
+-- A rate's theoretical arrival time, one row per gateway or relay.
+CREATE TABLE bucket (
+    name          TEXT PRIMARY KEY,
+    tat           BIGINT NOT NULL DEFAULT 0,
+    paused_until  BIGINT
+) WITH (fillfactor = 50);
+
+-- Who may send a text to an address within a job: the first.
+CREATE TABLE cover (
+    job           BIGINT NOT NULL,
+    key           BYTEA NOT NULL,
+    position      SMALLINT NOT NULL,
+    PRIMARY KEY (job, key)
+);
+
+CREATE TABLE opened (
+    job           BIGINT NOT NULL,
+    position      SMALLINT NOT NULL,
+    at            BIGINT NOT NULL,
+    PRIMARY KEY (job, position)
+);
+
+-- Events: unnumbered here, then moved into their agency's stream.
+CREATE TABLE outbox (
+    id            BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    agency        INTEGER NOT NULL,
+    kind          SMALLINT NOT NULL,
+    subject       TEXT,
+    at            BIGINT NOT NULL,
+    data          TEXT NOT NULL
+);
+
+CREATE TABLE event (
+    agency        INTEGER NOT NULL,
+    sequence      BIGINT NOT NULL,
+    kind          SMALLINT NOT NULL,
+    subject       TEXT,
+    at            BIGINT NOT NULL,
+    data          TEXT NOT NULL,
+    PRIMARY KEY (agency, sequence)
+);
+
+CREATE TABLE stream (
+    agency        INTEGER PRIMARY KEY REFERENCES agency (no),
+    last          BIGINT NOT NULL DEFAULT 0,     -- the last number given
+    published     BIGINT NOT NULL DEFAULT 0,     -- everything up to it is confirmed
+    erased        BIGINT NOT NULL DEFAULT 0      -- everything up to it has left the feed
+) WITH (fillfactor = 50);
+
+CREATE TABLE lease (
+    role          TEXT PRIMARY KEY,
+    worker        BIGINT NOT NULL,
+    until         BIGINT NOT NULL
+);
+
+CREATE TABLE parked_receipt (
+    id            BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    gateway       TEXT NOT NULL,
+    receipt       TEXT NOT NULL,                 -- JSON
+    received_at   BIGINT NOT NULL
+);
+
+CREATE TABLE api_key (
+    hash          BYTEA PRIMARY KEY,             -- SHA-256
+    agency        INTEGER NOT NULL REFERENCES agency (no),
+    created_at    BIGINT NOT NULL
+);
+
+-- The local register: one KRR `Person` object each.
+CREATE TABLE contact (
+    person        TEXT PRIMARY KEY,
+    document      TEXT NOT NULL
+);
+
+-- The hot tables are small and churn: vacuum by count, not by share (R-23).
+ALTER TABLE delivery SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
+ALTER TABLE outbox SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
+ALTER TABLE bucket SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);

@@ -1,0 +1,176 @@
+-- The first schema: jobs, personal data apart, the hot table, the ledger, rates, events, workers.
+-- All times are microseconds since 1970-01-01T00:00:00Z. Codes are those of src/domain/{kinds,state,status}.rs.
+
+CREATE TABLE agency (
+    no            INTEGER PRIMARY KEY AUTOINCREMENT,
+    id            TEXT NOT NULL UNIQUE,
+    stopped_at    INTEGER                         -- no first byte while set
+);
+
+-- One row: everybody's traffic.
+CREATE TABLE fleet (
+    only          INTEGER PRIMARY KEY DEFAULT 1 CHECK (only = 1),
+    stopped_at    INTEGER
+);
+INSERT INTO fleet DEFAULT VALUES;
+
+CREATE TABLE job_no (last INTEGER NOT NULL);
+INSERT INTO job_no VALUES (0);
+
+CREATE TABLE job (
+    no            INTEGER PRIMARY KEY,
+    agency        INTEGER NOT NULL REFERENCES agency (no),
+    name          TEXT NOT NULL,
+    content_hash  BLOB NOT NULL,
+    lane          INTEGER NOT NULL,             -- granted; the rules hold the lane asked for
+    rules         TEXT NOT NULL,                 -- JSON, nothing personal
+    recipients    INTEGER NOT NULL,
+    open          INTEGER NOT NULL,              -- deliveries that are not settled
+    accepted_at   INTEGER NOT NULL,
+    cancelled_at  INTEGER,
+    finished_at   INTEGER,                        -- when `open` first came to 0
+    erased        INTEGER NOT NULL DEFAULT 0,   -- 0 nothing, 1 texts, 2 identities too
+    UNIQUE (agency, name)
+);
+CREATE INDEX job_retention ON job (erased, finished_at) WHERE finished_at IS NOT NULL;
+
+-- Personal data, written once, erased in two steps. Arrays by position within the chunk.
+CREATE TABLE chunk (
+    job           INTEGER NOT NULL,
+    no            INTEGER NOT NULL,
+    message       TEXT,                          -- JSON; in chunk 0 only
+    refs          TEXT NOT NULL,                 -- JSON array of references: facts
+    persons       TEXT,                          -- JSON array of numbers or null: identity
+    contents      TEXT,                          -- JSON array {p, e, v}: addresses and values: text
+    PRIMARY KEY (job, no)
+);
+
+-- The hot table: ids, agency, lane, due, state, epoch. id = job << 18 | position << 4 | occasion << 1 | channel.
+CREATE TABLE delivery (
+    id            INTEGER PRIMARY KEY,
+    agency        INTEGER NOT NULL,
+    lane          INTEGER NOT NULL,
+    state         INTEGER NOT NULL,
+    reason        INTEGER,
+    fixed         INTEGER NOT NULL,              -- the plan may not choose the other channel
+    slot          INTEGER NOT NULL DEFAULT 0 CHECK (slot IN (0, 1)),
+    attempts      INTEGER NOT NULL DEFAULT 0,   -- tries written, numbers the next one
+    tries         INTEGER NOT NULL DEFAULT 0,   -- tries used up
+    version       INTEGER NOT NULL DEFAULT 0,    -- of the events
+    chosen        INTEGER NOT NULL DEFAULT 0, -- the channel was chosen
+    duplicate     INTEGER NOT NULL DEFAULT 0, -- a second try went out after an unknown one
+    silent        INTEGER NOT NULL DEFAULT 0, -- failed before a fallback: no event, not listed
+    covered_by    INTEGER,                      -- position
+    due           INTEGER NOT NULL,
+    claim         INTEGER,
+    changed_at    INTEGER NOT NULL
+);
+CREATE INDEX delivery_due ON delivery (agency, lane, due, id) WHERE state IN (4, 5);
+CREATE INDEX delivery_claim ON delivery (claim) WHERE state = 6;
+CREATE INDEX delivery_unknown ON delivery (due) WHERE state = 7;
+
+-- The ledger: one row per try, committed before the first byte.
+CREATE TABLE try (
+    delivery      INTEGER NOT NULL,
+    slot          INTEGER NOT NULL CHECK (slot IN (0, 1)),
+    no            INTEGER NOT NULL,
+    claim         INTEGER NOT NULL,               -- the epoch
+    gateway       TEXT NOT NULL,
+    intent_at     INTEGER NOT NULL,
+    outcome       INTEGER CHECK (outcome IN (1, 2, 3)), -- accepted, not sent, unknown
+    outcome_at    INTEGER,
+    provider_ref  TEXT,
+    PRIMARY KEY (delivery, slot, no)
+);
+-- The bound on duplicates (R-13): at most one live try per delivery and slot, and there are two slots.
+CREATE UNIQUE INDEX try_live ON try (delivery, slot) WHERE outcome IS NULL OR outcome IN (1, 3);
+CREATE INDEX try_provider ON try (gateway, provider_ref) WHERE provider_ref IS NOT NULL;
+
+CREATE TABLE worker (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    name          TEXT NOT NULL,
+    started_at    INTEGER NOT NULL,
+    heartbeat_at  INTEGER NOT NULL,
+    ended_at      INTEGER
+);
+
+CREATE TABLE claim (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    worker        INTEGER NOT NULL,
+    at            INTEGER NOT NULL
+);
+CREATE INDEX claim_worker ON claim (worker);
+
+-- A rate's theoretical arrival time, one row per gateway or relay.
+CREATE TABLE bucket (
+    name          TEXT PRIMARY KEY,
+    tat           INTEGER NOT NULL DEFAULT 0,
+    paused_until  INTEGER
+);
+
+-- Who may send a text to an address within a job: the first.
+CREATE TABLE cover (
+    job           INTEGER NOT NULL,
+    key           BLOB NOT NULL,
+    position      INTEGER NOT NULL,
+    PRIMARY KEY (job, key)
+);
+
+CREATE TABLE opened (
+    job           INTEGER NOT NULL,
+    position      INTEGER NOT NULL,
+    at            INTEGER NOT NULL,
+    PRIMARY KEY (job, position)
+);
+
+-- Events: unnumbered here, then moved into their agency's stream.
+CREATE TABLE outbox (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    agency        INTEGER NOT NULL,
+    kind          INTEGER NOT NULL,
+    subject       TEXT,
+    at            INTEGER NOT NULL,
+    data          TEXT NOT NULL
+);
+
+CREATE TABLE event (
+    agency        INTEGER NOT NULL,
+    sequence      INTEGER NOT NULL,
+    kind          INTEGER NOT NULL,
+    subject       TEXT,
+    at            INTEGER NOT NULL,
+    data          TEXT NOT NULL,
+    PRIMARY KEY (agency, sequence)
+);
+
+CREATE TABLE stream (
+    agency        INTEGER PRIMARY KEY REFERENCES agency (no),
+    last          INTEGER NOT NULL DEFAULT 0,     -- the last number given
+    published     INTEGER NOT NULL DEFAULT 0,     -- everything up to it is confirmed
+    erased        INTEGER NOT NULL DEFAULT 0      -- everything up to it has left the feed
+);
+
+CREATE TABLE lease (
+    role          TEXT PRIMARY KEY,
+    worker        INTEGER NOT NULL,
+    until         INTEGER NOT NULL
+);
+
+CREATE TABLE parked_receipt (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    gateway       TEXT NOT NULL,
+    receipt       TEXT NOT NULL,                 -- JSON
+    received_at   INTEGER NOT NULL
+);
+
+CREATE TABLE api_key (
+    hash          BLOB PRIMARY KEY,             -- SHA-256
+    agency        INTEGER NOT NULL REFERENCES agency (no),
+    created_at    INTEGER NOT NULL
+);
+
+-- The local register: one KRR `Person` object each.
+CREATE TABLE contact (
+    person        TEXT PRIMARY KEY,
+    document      TEXT NOT NULL
+);

@@ -1,0 +1,354 @@
+//! The ledger: claims, intents, outcomes. The bound on duplicates lives here, as constraints.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::domain::ids::{AgencyNo, ClaimId, DeliveryId, JobName, Position, Reference, WorkerId};
+use crate::domain::kinds::{Channel, Class, Lane};
+use crate::domain::pace::Rate;
+use crate::domain::state::State;
+use crate::domain::status::{Reason, Status};
+use crate::domain::time::Timestamp;
+
+/// How much work of one agency and lane a worker can hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Want {
+    /// Whose.
+    pub agency: AgencyNo,
+    /// Which lane.
+    pub lane: Lane,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// What a claim took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The epoch of all of them.
+    pub id: ClaimId,
+    /// In the order of the wants, then due, then id.
+    pub deliveries: Vec<Claimed>,
+}
+
+/// A delivery that a claim took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claimed {
+    /// Which.
+    pub delivery: DeliveryId,
+    /// Whose.
+    pub agency: AgencyNo,
+    /// Its lane.
+    pub lane: Lane,
+    /// The plan may not choose the other channel.
+    pub fixed: bool,
+    /// The slot of the next try: 1 after an unknown one.
+    pub slot: u8,
+    /// How many tries were written, of any slot; the number of the next one.
+    pub attempts: u16,
+    /// How many tries were used up (a pause of the gateway uses none).
+    pub tries: u16,
+    /// When it became due.
+    pub due: Timestamp,
+}
+
+/// Tries to be written before their first byte.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IntentBatch {
+    /// The gateway or relay, whose bucket pays.
+    pub gateway: String,
+    /// Its rate.
+    pub rate: Rate,
+    /// No slot further ahead than this (250 ms; urgent 500 ms).
+    pub ahead: Duration,
+    /// In order of precedence: the first get the slots.
+    pub entries: Vec<IntentEntry>,
+}
+
+/// One try to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IntentEntry {
+    /// The delivery as claimed.
+    pub delivery: DeliveryId,
+    /// The channel of the try. If it differs from the delivery's own, the row takes the id
+    /// `delivery.on(channel)`; allowed only while no try was written (`attempts` = 0).
+    pub channel: Channel,
+    /// The epoch.
+    pub claim: ClaimId,
+    /// The slot.
+    pub slot: u8,
+    /// The number of the try.
+    pub attempt: u16,
+    /// Its cost: SMS parts, or 1.
+    pub cost: u32,
+    /// For service messages with several recipients: a digest of channel, address and text. Only
+    /// the first recipient of the job (per occasion) that writes an intent with it may send.
+    pub cover: Option<[u8; 16]>,
+}
+
+/// What became of an intent batch. An entry in neither list has no slot yet: it is still claimed
+/// and may be offered again after `next_in`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Intents {
+    /// Written and committed: may, and must, be sent at its time.
+    pub granted: Vec<Granted>,
+    /// Not written, and why.
+    pub refused: Vec<(usize, Refused)>,
+    /// How long until the bucket has a slot within reach again.
+    pub next_in: Duration,
+}
+
+/// One written try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Granted {
+    /// Index in the batch.
+    pub index: usize,
+    /// When its slot begins, counted from the arrival of the answer.
+    pub starts_in: Duration,
+}
+
+/// Why an intent was not written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// The claim does not hold the delivery any more: forget it.
+    Fenced,
+    /// A live try stands in the slot: forget it; reconcile deals with it.
+    LiveTry,
+    /// The job was cancelled.
+    Cancelled,
+    /// The letter was opened (occasions above 0).
+    Opened,
+    /// The agency's traffic, or all of it, is stopped; hand the delivery back.
+    Stopped,
+    /// That position of the same job got the message.
+    Covered(Position),
+}
+
+/// How a try ended, as the ledger keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TryOutcome {
+    /// Code 1.
+    Accepted,
+    /// Code 2: certain that nothing was taken over; the slot is free again.
+    NotSent,
+    /// Code 3.
+    Unknown,
+}
+
+impl TryOutcome {
+    /// What the column holds.
+    pub const fn code(self) -> i16 {
+        match self {
+            Self::Accepted => 1,
+            Self::NotSent => 2,
+            Self::Unknown => 3,
+        }
+    }
+}
+
+/// The result of one try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TryResult {
+    /// Its slot.
+    pub slot: u8,
+    /// Its number.
+    pub attempt: u16,
+    /// How it ended.
+    pub outcome: TryOutcome,
+    /// The gateway's own id.
+    pub provider_reference: Option<String>,
+}
+
+/// What fences a settlement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guard {
+    /// The claim holds it: `state = claimed and claim = …`.
+    Claim(ClaimId),
+    /// Nobody holds it and it is as it was read: `state = … and version = … and due = …`.
+    Unclaimed {
+        /// The state read.
+        state: State,
+        /// The version read.
+        version: i32,
+        /// The due time read.
+        due: Timestamp,
+    },
+}
+
+/// What an event says besides the delivery's own row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    /// Whose.
+    pub agency: AgencyNo,
+    /// The job.
+    pub job: Arc<JobName>,
+    /// The recipient.
+    pub reference: Arc<Reference>,
+    /// The job's class.
+    pub class: Class,
+}
+
+/// What becomes of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// It is settled; the event follows, with `version` one higher.
+    Settled {
+        /// One of the settled statuses.
+        status: Status,
+        /// Why.
+        reason: Option<Reason>,
+        /// Whether the event names the channel (false: none was chosen).
+        channel_chosen: bool,
+        /// A second try was put on the wire after an unknown one.
+        possible_duplicate: bool,
+        /// Who covered it.
+        covered_by: Option<(Position, Arc<Reference>)>,
+    },
+    /// It waits, then goes on in `slot`.
+    Wait {
+        /// Until.
+        due: Timestamp,
+        /// In which slot.
+        slot: u8,
+        /// Whether the try, if there was one, is used up.
+        tries: u16,
+    },
+    /// Its try is unknown; it waits for a receipt.
+    AwaitReceipt {
+        /// Until.
+        until: Timestamp,
+    },
+    /// It failed for good; the delivery `delivery.on(other channel)` begins, fixed, in slot 0. No
+    /// event.
+    Fallback {
+        /// Why it failed.
+        reason: Reason,
+        /// When the other begins.
+        due: Timestamp,
+    },
+}
+
+/// One settlement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    /// The delivery, by the id that its row has.
+    pub delivery: DeliveryId,
+    /// What fences it.
+    pub guard: Guard,
+    /// The try that ended, if one did.
+    pub tried: Option<TryResult>,
+    /// What becomes of the delivery.
+    pub next: Next,
+    /// For the event.
+    pub label: Label,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What settling did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SettleReport {
+    /// Indexes of settlements whose guard did not hold: nothing of them was written.
+    pub fenced: Vec<usize>,
+    /// How many events were written.
+    pub events: usize,
+}
+
+/// A delivery whose try is unknown and whose time to wait for a receipt is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnknownDelivery {
+    /// Which.
+    pub delivery: DeliveryId,
+    /// Whose.
+    pub agency: AgencyNo,
+    /// The slot of the unknown try.
+    pub slot: u8,
+    /// Tries used up.
+    pub tries: u16,
+    /// The version.
+    pub version: i32,
+    /// Until when it was to wait.
+    pub due: Timestamp,
+}
+
+/// The ledger.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// Claims due deliveries (fresh or waiting, `due` ≤ now) for a worker under one new epoch.
+    /// MUST NOT take one that another claim holds, whatever the number of callers; MUST NOT wait
+    /// for rows that another caller is just taking. Agencies that are stopped are passed over. With
+    /// nothing due no epoch is made and `deliveries` is empty.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn claim(&self, worker: WorkerId, wants: &[Want]) -> Result<Claim, StoreError>;
+
+    /// Writes tries and takes their rate slots in one transaction; committed when it returns. At
+    /// most one live try (no outcome, accepted, or unknown) per (delivery, slot), as a constraint.
+    ///
+    /// Slots: with `tat` the bucket's theoretical arrival time and `now` the store's clock, an entry
+    /// of cost c starts at `max(tat, now)` and moves `tat` to that plus `c · interval`; entries are
+    /// taken in order while the start is no further ahead than `ahead`, and none while the bucket
+    /// is paused. `burst` > 1 lets `tat` lag `(burst - 1) · interval` behind now.
+    ///
+    /// # Errors
+    /// [`StoreError`]: nothing may be sent. (Should the commit nevertheless have taken effect, the
+    /// tries stay open until the worker's own [`Ledger::abandon`] or the reaper makes them unknown.)
+    async fn intend(&self, batch: IntentBatch) -> Result<Intents, StoreError>;
+
+    /// Writes outcomes, next states, fallback deliveries, job counters and events in one
+    /// transaction. A settlement whose guard does not hold is left out whole and reported. When the
+    /// last open delivery of a job is settled for the first time, `job.finished` is written with
+    /// the totals.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<SettleReport, StoreError>;
+
+    /// Gives claimed deliveries without an open try back: waiting, due as before or at `due`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn hand_back(
+        &self,
+        deliveries: &[(DeliveryId, ClaimId)],
+        due: Option<Timestamp>,
+    ) -> Result<(), StoreError>;
+
+    /// After an [`Ledger::intend`] whose commit is in doubt: what has an open try becomes unknown
+    /// (waiting for a receipt until `now + unknown`), what has none is handed back.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn abandon(
+        &self,
+        deliveries: &[(DeliveryId, ClaimId)],
+        unknown_sms: Duration,
+        unknown_email: Duration,
+    ) -> Result<(), StoreError>;
+
+    /// Up to `limit` deliveries in state unknown whose time is over, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn due_unknown(&self, limit: u32) -> Result<Vec<UnknownDelivery>, StoreError>;
+
+    /// Pauses a gateway's bucket for the whole fleet: no slot begins earlier than now + `pause`.
+    /// A shorter pause never ends a longer one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn pause(&self, gateway: &str, pause: Duration) -> Result<(), StoreError>;
+
+    /// Stops (`Some(at)`) or resumes an agency's traffic, or everybody's (`agency` = `None`).
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn set_stopped(
+        &self,
+        agency: Option<AgencyNo>,
+        stopped: Option<Timestamp>,
+    ) -> Result<(), StoreError>;
+}

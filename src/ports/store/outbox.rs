@@ -1,0 +1,67 @@
+//! Events on their way to the agencies, and the feed.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::domain::event::Event;
+use crate::domain::ids::{AgencyNo, WorkerId};
+
+/// What one agency has not got yet, in order, without gaps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unpublished {
+    /// Whose.
+    pub agency: AgencyNo,
+    /// From the first that is not published.
+    pub events: Vec<Event>,
+}
+
+/// The outbox and the feed.
+#[async_trait]
+pub trait Outbox: Send + Sync {
+    /// Takes or renews a lease on being the only one who does `role`, for `ttl` by the store's
+    /// clock. `false`: somebody else's lease is alive.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn lease(&self, role: &str, worker: WorkerId, ttl: Duration) -> Result<bool, StoreError>;
+
+    /// Gives a lease up.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn release(&self, role: &str, worker: WorkerId) -> Result<(), StoreError>;
+
+    /// Moves up to `limit` events from the outbox into their agencies' streams, oldest first,
+    /// numbered gap-free and rising by one per agency, in one transaction. Returns how many. MUST
+    /// NOT pass over an event that was committed before one it moves, for the same agency and
+    /// subject. Safe to call concurrently (callers queue up).
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn number_events(&self, limit: u32) -> Result<u32, StoreError>;
+
+    /// What is numbered and not published, at most `limit` events per agency.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn unpublished(&self, limit: u32) -> Result<Vec<Unpublished>, StoreError>;
+
+    /// Everything up to and including the sequence is published; never moves backwards.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn mark_published(&self, upto: &[(AgencyNo, i64)]) -> Result<(), StoreError>;
+
+    /// An agency's events after a sequence number, in order.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn feed(
+        &self,
+        agency: AgencyNo,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<Event>, StoreError>;
+}
