@@ -6,6 +6,7 @@
 pub mod contact;
 pub mod email;
 pub mod event;
+pub mod fair;
 pub mod ids;
 pub mod job;
 pub mod kinds;
