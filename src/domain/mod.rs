@@ -9,6 +9,7 @@ pub mod event;
 pub mod ids;
 pub mod job;
 pub mod kinds;
+pub mod org_number;
 pub mod outcome;
 pub mod person;
 pub mod phone;
