@@ -3,6 +3,7 @@
 //! No async, clock, randomness, I/O or logging lives here. What a function needs comes in as an
 //! argument.
 
+pub mod calendar;
 pub mod contact;
 pub mod email;
 pub mod event;
@@ -13,5 +14,8 @@ pub mod org_number;
 pub mod outcome;
 pub mod person;
 pub mod phone;
+pub mod retry;
+pub mod sms_parts;
 pub mod status;
 pub mod time;
+pub mod window;
