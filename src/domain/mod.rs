@@ -3,6 +3,7 @@
 //! No async, clock, randomness, I/O or logging lives here. What a function needs comes in as an
 //! argument.
 
+pub mod calendar;
 pub mod contact;
 pub mod email;
 pub mod event;
@@ -10,11 +11,16 @@ pub mod fair;
 pub mod ids;
 pub mod job;
 pub mod kinds;
+pub mod org_number;
 pub mod outcome;
 pub mod pace;
 pub mod person;
 pub mod phone;
+pub mod plan;
 pub mod receipt;
+pub mod retry;
+pub mod sms_parts;
 pub mod state;
 pub mod status;
 pub mod time;
+pub mod window;

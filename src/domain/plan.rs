@@ -12,6 +12,7 @@
 
 use std::time::Duration;
 
+use super::calendar;
 use super::contact::{Contact, Notifiable, Registration};
 use super::email::EmailAddress;
 use super::ids::{Occasion, Position};
@@ -24,7 +25,7 @@ use super::window::{self, DayWindow};
 
 /// An address is too old for letters when it was neither updated nor verified for so many calendar
 /// months (§ 32 second paragraph, per channel).
-pub const FRESH_MONTHS: i32 = 18;
+pub const FRESH_MONTHS: u16 = 18;
 
 /// How long after the first possible sending an occasion ends when the job does not say.
 pub const DEFAULT_LIFE: Duration = Duration::from_hours(72);
@@ -113,7 +114,7 @@ pub fn first_possible(
         .checked_sub(1)
         .and_then(|i| rules.reminders.get(i))
     {
-        Some(reminder) => window::add_days_oslo(start, u32::from(reminder.after_days)),
+        Some(reminder) => calendar::add_days_oslo(start, u16::from(reminder.after_days)),
         None => start,
     };
     window::next_open(rules.window_on(rules.channel.first()), hours, start)
@@ -246,7 +247,7 @@ fn address_on(case: &Case<'_>, contact: &Contact, channel: Channel) -> Result<Ad
         }
     };
     if case.rules.class == Class::Letter {
-        let limit = window::months_before(case.now, FRESH_MONTHS);
+        let limit = calendar::months_before(case.now, FRESH_MONTHS);
         if contact.freshest(channel).is_none_or(|at| at < limit) {
             return Err(Reason::StaleAddress);
         }
