@@ -1,1 +1,22 @@
 //! What the pipeline does with the ports: the only place that knows the order of things.
+//!
+//! A job's way, one file each: [`intake`] → [`claim`] → [`resolve`] → [`gate`] → [`ready`] →
+//! [`intent`] → [`wire`] → [`settle`] → [`publish`]. Beside it: [`receipts`], [`reconcile`],
+//! [`heart`], [`retention`]. Every loop takes the shutdown token and listens to it between units of
+//! work, never inside one.
+
+pub mod claim;
+pub mod deps;
+pub mod gate;
+pub mod heart;
+pub mod intake;
+pub mod intent;
+pub mod jobs_from_broker;
+pub mod publish;
+pub mod ready;
+pub mod receipts;
+pub mod reconcile;
+pub mod resolve;
+pub mod retention;
+pub mod settle;
+pub mod wire;

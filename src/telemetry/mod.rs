@@ -1,1 +1,3 @@
-//! Names of metrics and spans, and masking.
+//! What is counted, logged and masked.
+
+pub mod record;

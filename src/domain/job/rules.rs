@@ -36,6 +36,9 @@ pub struct Rules {
     /// Everybody registered at a street, instead of recipients.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audience: Option<StreetAudience>,
+    /// All recipients are direct addresses and no two are the same: nobody can be covered.
+    #[serde(default)]
+    pub distinct: bool,
 }
 
 /// One reminder of a letter.

@@ -1,0 +1,261 @@
+//! Claims due deliveries, loads their jobs, resolves and plans them, and fills the ready set.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use crate::domain::email::EmailAddress;
+use crate::domain::ids::{AgencyNo, DeliveryId, JobNo, Reference};
+use crate::domain::job::{Templates, To, Values};
+use crate::domain::kinds::Lane;
+use crate::domain::phone::PhoneNumber;
+use crate::ports::store::{CHUNK_SIZE, Chunk, Claim, JobRecord, StoreError, Want};
+use crate::telemetry::record;
+
+use super::deps::Deps;
+use super::gate::{Gate, gate};
+use super::ready::{Held, LoadedJob, ReadySet};
+use super::resolve::Resolver;
+use super::settle::Settler;
+
+/// Compiled texts are kept for so many different messages.
+const TEMPLATES_KEPT: usize = 256;
+
+/// An agency and lane without work in the last round is asked for so many.
+const PROBE: usize = 50;
+
+/// Claims and plans.
+#[derive(Debug)]
+pub struct Claimer {
+    deps: Arc<Deps>,
+    ready: Arc<ReadySet>,
+    settler: Settler,
+    resolver: Resolver,
+    templates: Mutex<HashMap<Box<str>, Arc<Templates>>>,
+    busy: Mutex<HashSet<(AgencyNo, Lane)>>,
+}
+
+impl Claimer {
+    /// A claimer that fills `ready`.
+    pub fn new(deps: Arc<Deps>, ready: Arc<ReadySet>, settler: Settler) -> Self {
+        let resolver = Resolver::new(Arc::clone(&deps));
+        Self {
+            deps,
+            ready,
+            settler,
+            resolver,
+            templates: Mutex::default(),
+            busy: Mutex::default(),
+        }
+    }
+
+    /// Claims until stopping is asked for. An idle fleet polls with growing pauses and is woken at
+    /// once by its own process.
+    pub async fn run(self: Arc<Self>) {
+        let least = Duration::from_millis(20);
+        let mut pause = least;
+        while !self.deps.stop.is_cancelled() {
+            let bell = self.deps.bells.due.notified();
+            let room = self.deps.bells.room.notified();
+            let wants = self.wants();
+            let claimed = if wants.is_empty() { Ok(0) } else { self.round(&wants).await };
+            match claimed {
+                Ok(0) => {
+                    let nap = pause.mul_f64(0.75 + 0.5 * self.deps.entropy.unit());
+                    pause = (pause * 2).min(self.deps.policy.poll_max);
+                    tokio::select! {
+                        () = self.deps.clock.sleep(nap) => {}
+                        () = bell => pause = least,
+                        () = room, if wants.is_empty() => pause = least,
+                        () = self.deps.stop.cancelled() => {}
+                    }
+                }
+                Ok(_) => pause = least,
+                Err(error) => {
+                    record::store_error("claim");
+                    tracing::warn!(error = &error as &dyn std::error::Error, "cannot claim; trying again");
+                    self.deps.pause(Duration::from_secs(1)).await;
+                }
+            }
+        }
+    }
+
+    /// How much of each agency and lane there is room for. Those that had work in the last round
+    /// share the room; the others are probed with a little.
+    fn wants(&self) -> Vec<Want> {
+        let policy = &self.deps.policy;
+        let room = policy.hold_total.saturating_sub(self.ready.len());
+        // A claim is worth its commit only when it can take a fair number.
+        if room * 4 < policy.hold_total {
+            return Vec::new();
+        }
+        let busy = self.busy.lock();
+        let share = (room / busy.len().max(1)).max(PROBE);
+        let mut wants = Vec::new();
+        for lane in Lane::ALL {
+            for agency in self.deps.directory.numbers() {
+                let most = if busy.contains(&(*agency, *lane)) { share } else { PROBE };
+                let held = self.ready.held(*agency, *lane);
+                let limit = policy.hold_per_agency.saturating_sub(held).min(most);
+                if limit * 4 >= most.min(policy.hold_per_agency) && limit > 0 {
+                    let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+                    wants.push(Want { agency: *agency, lane: *lane, limit });
+                }
+            }
+        }
+        wants
+    }
+
+    /// One claim, from the store to the ready set. Returns how many were claimed.
+    async fn round(&self, wants: &[Want]) -> Result<usize, StoreError> {
+        let claim = self.deps.store.claim(self.deps.worker(), wants).await?;
+        let count = claim.deliveries.len();
+        *self.busy.lock() = claim.deliveries.iter().map(|c| (c.agency, c.lane)).collect();
+        if count == 0 {
+            return Ok(0);
+        }
+        record::claimed(count);
+        let held = match self.load(&claim).await {
+            Ok(held) => held,
+            Err(error) => {
+                self.give_back(&claim).await;
+                return Err(error);
+            }
+        };
+        self.admit(held).await;
+        Ok(count)
+    }
+
+    /// Resolves, plans, and puts what may go into the ready set.
+    pub async fn admit(&self, held: Vec<Held>) {
+        let (resolved, settled) = self.resolver.resolve(held).await;
+        let now = self.deps.clock.now();
+        let mut ready = Vec::with_capacity(resolved.len());
+        let mut shut = settled;
+        for held in resolved {
+            match gate(held, now) {
+                Gate::Open(item) => ready.push(item),
+                Gate::Shut(settlement) => shut.push(*settlement),
+            }
+        }
+        self.ready.push(ready);
+        self.deps.bells.ready.notify_waiters();
+        for settlement in shut {
+            self.settler.settle(settlement).await;
+        }
+    }
+
+    async fn give_back(&self, claim: &Claim) {
+        let all: Vec<_> = claim.deliveries.iter().map(|c| (c.delivery, claim.id)).collect();
+        let soon = self.deps.clock.now().plus(Duration::from_secs(5));
+        if let Err(error) = self.deps.store.hand_back(&all, Some(soon)).await {
+            // The reaper does not find them while this worker lives: say so loudly.
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                deliveries = all.len(),
+                "cannot hand claimed deliveries back; they wait for the end of this worker"
+            );
+        }
+    }
+
+    /// The claimed deliveries with their jobs and recipients.
+    async fn load(&self, claim: &Claim) -> Result<Vec<Held>, StoreError> {
+        let mut jobs: Vec<JobNo> = claim.deliveries.iter().map(|c| c.delivery.job()).collect();
+        jobs.sort_unstable();
+        jobs.dedup();
+        let mut chunks: Vec<(JobNo, u16)> = claim.deliveries.iter().map(|c| chunk_of(c.delivery)).collect();
+        // The texts are in chunk 0.
+        chunks.extend(jobs.iter().map(|job| (*job, 0)));
+        chunks.sort_unstable();
+        chunks.dedup();
+        let (records, chunks) = self.deps.store.load(&jobs, &chunks).await?;
+        let jobs: HashMap<JobNo, Arc<LoadedJob>> =
+            records.into_iter().filter_map(|record| Some((record.no, self.loaded(record)?))).collect();
+        let mut people = People::new(chunks);
+        let since = self.deps.clock.monotonic();
+        let mut held = Vec::with_capacity(claim.deliveries.len());
+        let mut lost = Vec::new();
+        for claimed in &claim.deliveries {
+            let found = jobs.get(&claimed.delivery.job()).and_then(|job| {
+                let (reference, to, values) = people.of(claimed.delivery)?;
+                Some((Arc::clone(job), reference, to, values))
+            });
+            let Some((job, reference, to, values)) = found else {
+                lost.push((claimed.delivery, claim.id));
+                continue;
+            };
+            held.push(Held {
+                claimed: *claimed,
+                claim: claim.id,
+                job,
+                reference,
+                to,
+                values,
+                contact: None,
+                since,
+            });
+        }
+        if !lost.is_empty() {
+            tracing::error!(
+                deliveries = lost.len(),
+                "claimed deliveries have no job or agency in the configuration; they wait an hour"
+            );
+            let later = self.deps.clock.now().plus(Duration::from_hours(1));
+            self.deps.store.hand_back(&lost, Some(later)).await?;
+        }
+        Ok(held)
+    }
+
+    fn loaded(&self, record: JobRecord) -> Option<Arc<LoadedJob>> {
+        let agency = Arc::clone(self.deps.directory.by_no(record.agency)?);
+        let templates = record.message.as_ref().and_then(|message| {
+            let key = serde_json::to_string(message).ok()?.into_boxed_str();
+            let mut kept = self.templates.lock();
+            if let Some(templates) = kept.get(&key) {
+                return Some(Arc::clone(templates));
+            }
+            let templates = Arc::new(Templates::compile(message).ok()?);
+            if kept.len() >= TEMPLATES_KEPT {
+                kept.clear();
+            }
+            kept.insert(key, Arc::clone(&templates));
+            Some(templates)
+        });
+        let name = Arc::new(record.name.clone());
+        Some(Arc::new(LoadedJob { agency, record, templates, name }))
+    }
+}
+
+fn chunk_of(delivery: DeliveryId) -> (JobNo, u16) {
+    (delivery.job(), delivery.position() / CHUNK_SIZE)
+}
+
+/// The recipients of the loaded chunks.
+struct People {
+    chunks: HashMap<(JobNo, u16), Chunk>,
+}
+
+impl People {
+    fn new(chunks: Vec<Chunk>) -> Self {
+        Self { chunks: chunks.into_iter().map(|chunk| ((chunk.job, chunk.no), chunk)).collect() }
+    }
+
+    fn of(&mut self, delivery: DeliveryId) -> Option<(Arc<Reference>, Option<To>, Arc<Values>)> {
+        let chunk = self.chunks.get(&chunk_of(delivery))?;
+        let index = usize::from(delivery.position() % CHUNK_SIZE);
+        let reference = chunk.references.get(index)?;
+        let content = chunk.contents.get(index);
+        let person = chunk.persons.get(index).cloned().flatten();
+        let to = person.map(To::Person).or_else(|| {
+            let content = content?;
+            let phone = content.phone.as_deref().and_then(|raw| PhoneNumber::parse(raw).ok());
+            let email = content.email.as_deref().and_then(|raw| EmailAddress::parse(raw).ok());
+            phone.map(To::Phone).or(email.map(To::Email))
+        });
+        let values = content.map(|content| content.values.clone()).unwrap_or_default();
+        Some((Arc::new(reference.clone()), to, Arc::new(values)))
+    }
+}
+

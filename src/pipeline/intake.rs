@@ -1,0 +1,335 @@
+//! Takes jobs in, from the broker and over HTTP: read, checked whole, stored in one transaction for
+//! whatever has arrived meanwhile, then answered.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::domain::event::{self, NewEvent, Problem, Totals};
+use crate::domain::ids::{JobName, Reference};
+use crate::domain::job::{self, Job, ParseRules, To};
+use crate::domain::kinds::{Class, Lane};
+use crate::domain::plan;
+use crate::domain::status::{Reason, Status};
+use crate::domain::time::Timestamp;
+use crate::ports::store::{Acceptance, JobState, JobView, NewDelivery, NewJob, StoreError};
+use crate::telemetry::record;
+
+use super::deps::{Agency, Deps};
+
+/// Jobs in one transaction at most.
+pub const BATCH: usize = 500;
+/// Recipients in one transaction, about: a batch is closed once it holds so many.
+const RECIPIENTS: usize = 20_000;
+/// HTTP requests that may wait to be stored.
+const WAITING: usize = 1_000;
+
+/// A job as it was offered.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    /// By whom.
+    pub agency: Arc<Agency>,
+    /// The JSON as it came.
+    pub body: Bytes,
+    /// The lane of the queue it came by; `None` over HTTP.
+    pub lane: Option<Lane>,
+}
+
+/// What became of an offer. Whatever it is, the agency has been (or will be) told by an event.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// Stored.
+    Accepted(JobView),
+    /// Stored before with the same content.
+    Repeated(JobView),
+    /// Another content is stored under the same name.
+    Conflict(JobName),
+    /// Not a valid job.
+    Rejected {
+        /// Its name, if that much could be read.
+        job: Option<JobName>,
+        /// Everything that is wrong with it.
+        problems: Vec<Problem>,
+    },
+}
+
+/// Takes jobs in.
+#[derive(Debug, Clone)]
+pub struct Intake {
+    deps: Arc<Deps>,
+    queue: mpsc::Sender<(Offer, oneshot::Sender<Result<Answer, Busy>>)>,
+}
+
+/// The store did not take the job; nothing of it is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the job could not be stored just now; send it again")]
+pub struct Busy;
+
+/// The loop that stores what came over HTTP.
+#[derive(Debug)]
+pub struct IntakeLoop {
+    intake: Intake,
+    queue: mpsc::Receiver<(Offer, oneshot::Sender<Result<Answer, Busy>>)>,
+}
+
+/// An intake and the loop behind [`Intake::offer`].
+pub fn intake(deps: Arc<Deps>) -> (Intake, IntakeLoop) {
+    let (sender, queue) = mpsc::channel(WAITING);
+    let intake = Intake { deps, queue: sender };
+    (intake.clone(), IntakeLoop { intake, queue })
+}
+
+impl IntakeLoop {
+    /// Stores until stopping is asked for; requests that still wait are answered with [`Busy`].
+    pub async fn run(mut self) {
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            tokio::select! {
+                taken = self.queue.recv_many(&mut batch, BATCH) => if taken == 0 { return },
+                () = self.intake.deps.stop.cancelled() => return,
+            }
+            let (offers, replies): (Vec<_>, Vec<_>) = std::mem::take(&mut batch).into_iter().unzip();
+            match self.intake.store(offers).await {
+                Ok(answers) => {
+                    for (reply, answer) in replies.into_iter().zip(answers) {
+                        // Nobody waits any more: the job is stored all the same.
+                        drop(reply.send(Ok(answer)));
+                    }
+                }
+                Err(error) => {
+                    record::store_error("accept");
+                    tracing::warn!(error = &error as &dyn std::error::Error, "cannot store jobs");
+                    for reply in replies {
+                        drop(reply.send(Err(Busy)));
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Intake {
+    /// Offers one job and waits until it is stored or refused.
+    ///
+    /// # Errors
+    /// [`Busy`]: it is not stored.
+    pub async fn offer(&self, offer: Offer) -> Result<Answer, Busy> {
+        let (sender, answer) = oneshot::channel();
+        self.queue.send((offer, sender)).await.map_err(|_closed| Busy)?;
+        answer.await.map_err(|_closed| Busy)?
+    }
+
+    /// Reads, checks and stores jobs; the answers are in the order of the offers.
+    ///
+    /// # Errors
+    /// [`StoreError`]: some of them may be stored, none is answered; offering them again is safe.
+    pub async fn store(&self, offers: Vec<Offer>) -> Result<Vec<Answer>, StoreError> {
+        let now = self.deps.clock.now();
+        let mut answers: Vec<Option<Answer>> = Vec::with_capacity(offers.len());
+        let mut jobs: Vec<(usize, NewJob)> = Vec::new();
+        let mut recipients = 0;
+        let mut told = Vec::new();
+        for (index, offer) in offers.into_iter().enumerate() {
+            match self.read(&offer, now) {
+                Ok(job) => {
+                    recipients += job.job.recipients.len();
+                    jobs.push((index, job));
+                    answers.push(None);
+                }
+                Err((name, problems)) => {
+                    record::jobs("rejected");
+                    told.push(event::job_rejected(
+                        offer.agency.no,
+                        name.as_ref(),
+                        now,
+                        Reason::Invalid,
+                        &problems,
+                    ));
+                    answers.push(Some(Answer::Rejected { job: name, problems }));
+                }
+            }
+            if recipients >= RECIPIENTS {
+                self.accept(std::mem::take(&mut jobs), &mut answers).await?;
+                recipients = 0;
+            }
+        }
+        self.accept(jobs, &mut answers).await?;
+        self.tell(told).await?;
+        Ok(answers.into_iter().flatten().collect())
+    }
+
+    /// Writes events that have no other cause.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn tell(&self, events: Vec<NewEvent>) -> Result<(), StoreError> {
+        if !events.is_empty() {
+            self.deps.store.tell(events).await?;
+            self.deps.bells.events.notify_waiters();
+        }
+        Ok(())
+    }
+
+    async fn accept(
+        &self,
+        jobs: Vec<(usize, NewJob)>,
+        answers: &mut [Option<Answer>],
+    ) -> Result<(), StoreError> {
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        let mut new = Vec::with_capacity(jobs.len());
+        let mut views = Vec::with_capacity(jobs.len());
+        for (index, job) in jobs {
+            views.push((index, view(&job)));
+            new.push(job);
+        }
+        let accepted = self.deps.store.accept(new).await?;
+        for ((index, view), acceptance) in views.into_iter().zip(accepted) {
+            answers[index] = Some(match acceptance {
+                Acceptance::Accepted(_) => {
+                    record::jobs("accepted");
+                    Answer::Accepted(view)
+                }
+                Acceptance::Repeated(view) => {
+                    record::jobs("repeated");
+                    Answer::Repeated(view)
+                }
+                Acceptance::Conflict => {
+                    record::jobs("conflict");
+                    Answer::Conflict(view.name)
+                }
+            });
+        }
+        self.deps.bells.due.notify_waiters();
+        self.deps.bells.events.notify_waiters();
+        Ok(())
+    }
+
+    fn read(
+        &self,
+        offer: &Offer,
+        now: Timestamp,
+    ) -> Result<NewJob, (Option<JobName>, Vec<Problem>)> {
+        let rules = ParseRules {
+            allow_synthetic: self.deps.policy.allow_synthetic,
+            classes: &offer.agency.classes,
+            lane_of_queue: offer.lane,
+            municipality: offer.agency.municipality.as_deref(),
+            now,
+        };
+        let mut job =
+            job::parse(&offer.body, &rules).map_err(|rejected| (rejected.job, rejected.problems))?;
+        if job.rules.audience.is_some() {
+            let problem = Problem {
+                pointer: "/audience".into(),
+                problem: "this installation knows no residents; give `recipients` instead".into(),
+            };
+            return Err((Some(job.name), vec![problem]));
+        }
+        job.rules.distinct = distinct(&job);
+        let deliveries = deliveries(&job, now, &offer.agency);
+        let mut new = NewJob {
+            agency: offer.agency.no,
+            lane: job.rules.lane,
+            accepted_at: now,
+            deliveries,
+            events: Vec::new(),
+            job: Arc::new(job),
+        };
+        let view = view(&new);
+        new.events = vec![event::job_accepted(
+            new.agency,
+            &view.name,
+            now,
+            view.recipients,
+            false,
+            &view.totals,
+        )];
+        Ok(new)
+    }
+}
+
+/// All recipients are direct addresses, and no two are the same.
+fn distinct(job: &Job) -> bool {
+    let mut seen = HashSet::with_capacity(job.recipients.len());
+    job.rules.class == Class::ServiceMessage
+        && job.recipients.iter().all(|recipient| match &recipient.to {
+            To::Person(_) => false,
+            To::Phone(phone) => seen.insert(phone.expose().to_owned()),
+            To::Email(email) => seen.insert(email.fold()),
+        })
+}
+
+fn deliveries(job: &Job, now: Timestamp, agency: &Agency) -> Vec<NewDelivery> {
+    plan::first_deliveries(job, now, &agency.hours)
+        .into_iter()
+        .map(|(position, occasion, channel, fixed, due)| NewDelivery {
+            position,
+            occasion,
+            channel,
+            fixed,
+            due,
+            settled: None,
+        })
+        .collect()
+}
+
+/// A new job as its agency sees it.
+fn view(new: &NewJob) -> JobView {
+    let occasions = 1 + new.job.rules.reminders.len();
+    let notifications = new.job.recipients.len() * occasions;
+    let mut totals = Totals::default();
+    totals.0.insert(Status::Accepted, notifications as u64);
+    JobView {
+        name: new.job.name.clone(),
+        class: new.job.rules.class,
+        lane_asked: new.job.rules.lane,
+        lane: new.lane,
+        state: JobState::Open,
+        accepted_at: new.accepted_at,
+        recipients: new.job.recipients.len() as u64,
+        totals,
+    }
+}
+
+
+impl Intake {
+    /// Cancels a job of the agency; `None`: it has none of that name.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn cancel(
+        &self,
+        agency: &Agency,
+        job: &JobName,
+    ) -> Result<Option<JobView>, StoreError> {
+        let view = self.deps.store.cancel(agency.no, job, self.deps.clock.now()).await?;
+        self.deps.bells.events.notify_waiters();
+        Ok(view)
+    }
+
+    /// Notes that a letter was opened; `false`: the agency has no such job or reference.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn opened(
+        &self,
+        agency: &Agency,
+        job: &JobName,
+        reference: &Reference,
+    ) -> Result<bool, StoreError> {
+        let known =
+            self.deps.store.mark_opened(agency.no, job, reference, self.deps.clock.now()).await?;
+        self.deps.bells.events.notify_waiters();
+        Ok(known)
+    }
+
+    /// How long a caller should wait before it offers again.
+    pub const fn try_again_in() -> Duration {
+        Duration::from_secs(2)
+    }
+}

@@ -1,0 +1,280 @@
+//! Takes ready deliveries by lane and turn, asks the last gate, and commits their tries and rate
+//! slots before the first byte. One pump per channel.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::ids::{DeliveryId, Position, Reference};
+use crate::domain::kinds::{Channel, Lane};
+use crate::domain::status::Reason;
+use crate::ports::store::{
+    CHUNK_SIZE, Granted, Guard, IntentBatch, IntentEntry, Intents, Next, Refused, Settlement,
+    StoreError,
+};
+use crate::telemetry::record;
+
+use super::claim::Claimer;
+use super::deps::Deps;
+use super::gate::{Gate, gate_again, withhold};
+use super::ready::{Held, Ready, ReadySet};
+use super::settle::Settler;
+use super::wire::{Flight, Line};
+
+/// Tries in one intent transaction at most.
+const BATCH: usize = 500;
+
+/// When some but little room is free on a line, so long is waited for more to make a batch of it.
+const GATHER: Duration = Duration::from_millis(4);
+
+/// The pump of one channel.
+#[derive(Debug)]
+pub struct Pump {
+    deps: Arc<Deps>,
+    channel: Channel,
+    ready: Arc<ReadySet>,
+    claimer: Arc<Claimer>,
+    settler: Settler,
+    lines: Vec<Arc<Line>>,
+}
+
+impl Pump {
+    /// A pump over the channel's routes.
+    pub fn new(
+        deps: Arc<Deps>,
+        channel: Channel,
+        ready: Arc<ReadySet>,
+        claimer: Arc<Claimer>,
+        settler: Settler,
+    ) -> Self {
+        let mut routes = deps.routes.on(channel).to_vec();
+        routes.sort_by_key(|route| std::cmp::Reverse(route.weight));
+        let lines = routes.into_iter().map(|route| Arc::new(Line::new(route))).collect();
+        Self { deps, channel, ready, claimer, settler, lines }
+    }
+
+    /// Pumps until stopping is asked for.
+    pub async fn run(self) {
+        while !self.deps.stop.is_cancelled() {
+            let bell = self.deps.bells.ready.notified();
+            let nap = self.round().await;
+            tokio::select! {
+                () = bell => {}
+                () = self.deps.clock.sleep(nap) => {}
+                () = self.deps.stop.cancelled() => {}
+            }
+        }
+    }
+
+    /// One round over the lines; returns how long to sleep unless woken.
+    async fn round(&self) -> Duration {
+        let idle = Duration::from_millis(500);
+        if self.ready.len_on(self.channel) == 0 {
+            return idle;
+        }
+        let now = self.deps.clock.monotonic();
+        // The first healthy one by weight is used; the next only while it is paused.
+        let Some(line) = self.lines.iter().find(|line| !line.is_paused(now)) else {
+            return Duration::from_millis(200);
+        };
+        let (room, worth) = line.room();
+        if room == 0 {
+            return idle;
+        }
+        if room < worth {
+            self.deps.clock.sleep(GATHER).await;
+        }
+        self.batch(line, line.room().0.min(BATCH)).await
+    }
+
+    /// One intent transaction on a line.
+    async fn batch(&self, line: &Arc<Line>, room: usize) -> Duration {
+        let taken = self.take(room).await;
+        if taken.is_empty() {
+            return Duration::ZERO;
+        }
+        let urgent = taken[0].held.claimed.lane == Lane::Urgent;
+        let policy = &self.deps.policy;
+        let batch = IntentBatch {
+            gateway: line.route.name.clone(),
+            rate: line.route.rate,
+            ahead: if urgent { policy.slots_ahead_urgent } else { policy.slots_ahead },
+            entries: taken.iter().map(|ready| entry(ready)).collect(),
+        };
+        let intents = match self.deps.store.intend(batch).await {
+            Ok(intents) => intents,
+            Err(error) => {
+                self.in_doubt(&taken, &error).await;
+                return Duration::from_secs(1);
+            }
+        };
+        self.launch(line, taken, intents).await
+    }
+
+    /// Takes by lane and turn, and asks the last gate: the clock has moved since the plan. An urgent
+    /// head is not mixed with other lanes, because it may reach further ahead.
+    async fn take(&self, room: usize) -> Vec<Box<Ready>> {
+        let mut taken = self.ready.take(self.channel, room);
+        if self.ready.len() * 2 < self.deps.policy.hold_total {
+            self.deps.bells.room.notify_waiters();
+        }
+        let is_urgent = |ready: &Ready| ready.held.claimed.lane == Lane::Urgent;
+        if let Some(first) = taken.first()
+            && is_urgent(first)
+            && let Some(end) = taken.iter().position(|ready| !is_urgent(ready))
+        {
+            self.ready.put_back(self.channel, taken.split_off(end));
+        }
+        let (now, steady) = (self.deps.clock.now(), self.deps.clock.monotonic());
+        let mut open = Vec::with_capacity(taken.len());
+        let mut stale = Vec::new();
+        for ready in taken {
+            if ready.held.needs_lookup(steady, self.deps.policy.register_fresh) {
+                stale.push(Held { contact: None, ..ready.held });
+                continue;
+            }
+            match gate_again(ready, now) {
+                Gate::Open(ready) if ready.outbound.channel() == self.channel => open.push(ready),
+                Gate::Open(ready) => self.ready.push(vec![ready]),
+                Gate::Shut(settlement) => self.settler.settle(*settlement).await,
+            }
+        }
+        if !stale.is_empty() {
+            self.claimer.admit(stale).await;
+        }
+        open
+    }
+
+    /// Sends what was granted on its way, settles what was refused, puts the rest back.
+    async fn launch(
+        &self,
+        line: &Arc<Line>,
+        taken: Vec<Box<Ready>>,
+        intents: Intents,
+    ) -> Duration {
+        let arrived = self.deps.clock.monotonic();
+        let mut taken: Vec<Option<Box<Ready>>> = taken.into_iter().map(Some).collect();
+        for Granted { index, starts_in } in intents.granted {
+            let Some(mut ready) = taken.get_mut(index).and_then(Option::take) else { continue };
+            ready.held.claimed.delivery = ready.outbound.delivery;
+            let flight = Flight {
+                deps: Arc::clone(&self.deps),
+                line: Arc::clone(line),
+                settler: self.settler.clone(),
+                ready,
+                starts_at: arrived.plus(starts_in),
+            };
+            line.took_off();
+            drop(self.deps.tracker.spawn(flight.fly()));
+        }
+        for (index, refused) in intents.refused {
+            if let Some(ready) = taken.get_mut(index).and_then(Option::take) {
+                self.refused(*ready, refused).await;
+            }
+        }
+        let rest: Vec<_> = taken.into_iter().flatten().collect();
+        if rest.is_empty() {
+            return Duration::ZERO;
+        }
+        self.ready.put_back(self.channel, rest);
+        if intents.next_in > Duration::from_secs(1) {
+            line.pause_until(arrived.plus(intents.next_in.min(Duration::from_secs(2))));
+        }
+        intents.next_in.clamp(Duration::from_millis(1), Duration::from_secs(1))
+    }
+
+    async fn refused(&self, ready: Ready, refused: Refused) {
+        let now = self.deps.clock.now();
+        let held = &ready.held;
+        match refused {
+            Refused::Fenced => {
+                record::fenced();
+                tracing::warn!(delivery.id = %held.claimed.delivery, "another worker took over before the intent");
+            }
+            Refused::LiveTry => {
+                tracing::error!(delivery.id = %held.claimed.delivery, "a live try stands in the slot; waiting for a receipt");
+                let until = now.plus(self.deps.policy.unknown(self.channel));
+                self.settler
+                    .settle(Settlement {
+                        delivery: held.claimed.delivery,
+                        guard: Guard::Claim(held.claim),
+                        tried: None,
+                        next: Next::AwaitReceipt { until },
+                        label: held.label(),
+                        at: now,
+                    })
+                    .await;
+            }
+            Refused::Cancelled => {
+                self.settler.settle(withhold(held, Reason::Cancelled, now, None)).await;
+            }
+            Refused::Opened => {
+                self.settler.settle(withhold(held, Reason::Opened, now, None)).await;
+            }
+            Refused::Covered(position) => {
+                let by = self.reference_of(held, position).await;
+                self.settler.settle(withhold(held, Reason::Covered, now, by)).await;
+            }
+            Refused::Stopped => self.hand_back(&[(held.claimed.delivery, held.claim)]).await,
+        }
+    }
+
+    /// The reference of another recipient of the same job.
+    async fn reference_of(
+        &self,
+        held: &Held,
+        position: Position,
+    ) -> Option<(Position, Arc<Reference>)> {
+        let chunk = (held.job.record.no, position / CHUNK_SIZE);
+        let (_, chunks) = self.deps.store.load(&[], &[chunk]).await.ok()?;
+        let references = &chunks.first()?.references;
+        let reference = references.get(usize::from(position % CHUNK_SIZE))?;
+        Some((position, Arc::new(reference.clone())))
+    }
+
+    async fn hand_back(&self, deliveries: &[(DeliveryId, crate::domain::ids::ClaimId)]) {
+        if let Err(error) = self.deps.store.hand_back(deliveries, None).await {
+            record::store_error("hand_back");
+            tracing::error!(error = &error as &dyn std::error::Error, "cannot hand deliveries back; they wait for the end of this worker");
+        }
+    }
+
+    /// The intent's commit is in doubt: nothing is sent; what was written becomes unknown, the rest
+    /// goes on. Tried until the store answers.
+    async fn in_doubt(&self, taken: &[Box<Ready>], error: &StoreError) {
+        record::store_error("intend");
+        tracing::warn!(
+            error = error as &dyn std::error::Error,
+            deliveries = taken.len(),
+            "cannot write intents; nothing of them is sent"
+        );
+        let mut all = Vec::with_capacity(taken.len());
+        for ready in taken {
+            all.push((ready.held.claimed.delivery, ready.held.claim));
+            if ready.outbound.delivery != ready.held.claimed.delivery {
+                all.push((ready.outbound.delivery, ready.held.claim));
+            }
+        }
+        let policy = &self.deps.policy;
+        let mut pause = Duration::from_millis(100);
+        while let Err(error) =
+            self.deps.store.abandon(&all, policy.unknown_sms, policy.unknown_email).await
+        {
+            tracing::warn!(error = &error as &dyn std::error::Error, "cannot abandon intents yet");
+            self.deps.clock.sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(5));
+        }
+    }
+}
+
+fn entry(ready: &Ready) -> IntentEntry {
+    let claimed = &ready.held.claimed;
+    IntentEntry {
+        delivery: claimed.delivery,
+        channel: ready.outbound.channel(),
+        claim: ready.held.claim,
+        slot: claimed.slot,
+        attempt: claimed.attempts,
+        cost: ready.outbound.cost(),
+        cover: ready.cover,
+    }
+}

@@ -1,0 +1,197 @@
+//! Takes messages from the broker: acknowledged only after what they ask for is committed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::domain::event;
+use crate::domain::ids::{JobName, Reference};
+use crate::domain::status::Reason;
+use crate::ports::job_source::{Handle, Incoming, JobSource, MessageKind, Refusal, SourceError};
+use crate::ports::store::StoreError;
+use crate::telemetry::record;
+
+use super::deps::{Agency, Deps};
+use super::intake::{BATCH, Intake, Offer};
+
+/// The loop between broker and intake.
+#[derive(Debug)]
+pub struct BrokerIntake {
+    deps: Arc<Deps>,
+    intake: Intake,
+    source: Arc<dyn JobSource>,
+}
+
+#[derive(Deserialize)]
+struct CancelBody {
+    job: JobName,
+}
+
+#[derive(Deserialize)]
+struct OpenedBody {
+    job: JobName,
+    #[serde(rename = "ref")]
+    reference: Reference,
+}
+
+/// A batch, sorted by what must be done with it.
+#[derive(Debug, Default)]
+struct Sorted {
+    jobs: Vec<(Offer, Handle)>,
+    requests: Vec<(Arc<Agency>, MessageKind, bytes::Bytes, Handle)>,
+    refused: Vec<(Refusal, Handle)>,
+}
+
+impl BrokerIntake {
+    /// Over a source.
+    pub fn new(deps: Arc<Deps>, intake: Intake, source: Arc<dyn JobSource>) -> Self {
+        Self { deps, intake, source }
+    }
+
+    /// Takes messages until the source is stopped.
+    ///
+    /// # Errors
+    /// [`SourceError`] when the broker refuses us for good.
+    pub async fn run(self) -> Result<(), SourceError> {
+        loop {
+            let batch = self.source.next(BATCH).await?;
+            if batch.is_empty() {
+                return Ok(());
+            }
+            self.take(batch).await;
+        }
+    }
+
+    async fn take(&self, batch: Vec<Incoming>) {
+        let Sorted { jobs, requests, refused } = self.sort(batch);
+        let (offers, handles): (Vec<_>, Vec<_>) = jobs.into_iter().unzip();
+        if !offers.is_empty() {
+            self.until_stored(|| self.intake.store(offers.clone())).await;
+            self.source.ack_all(handles).await;
+        }
+        for (agency, kind, body, handle) in requests {
+            self.request(&agency, kind, &body).await;
+            self.source.ack_all(vec![handle]).await;
+        }
+        for (refusal, Handle(handle)) in refused {
+            self.refuse(&refusal).await;
+            handle.dead_letter(&refusal.reason).await;
+        }
+    }
+
+    fn sort(&self, batch: Vec<Incoming>) -> Sorted {
+        let mut sorted = Sorted::default();
+        for Incoming { sender, lane, kind, body, handle } in batch {
+            let agency = match sender {
+                Ok(id) => self.deps.directory.by_id(&id).cloned().ok_or(Refusal {
+                    reason: format!("agency {id} is not configured here"),
+                    tell: None,
+                }),
+                Err(refusal) => Err(refusal),
+            };
+            match (agency, kind) {
+                (Ok(agency), MessageKind::Job) => {
+                    sorted.jobs.push((Offer { agency, body, lane: Some(lane) }, handle));
+                }
+                (Ok(agency), MessageKind::Cancel | MessageKind::Opened) => {
+                    sorted.requests.push((agency, kind, body, handle));
+                }
+                (Err(refusal), _) => sorted.refused.push((refusal, handle)),
+            }
+        }
+        sorted
+    }
+
+    /// Tries until the store takes it. Meanwhile the broker gives us nothing more: what is in
+    /// hand stays unacknowledged, and the source is paused.
+    async fn until_stored<T, F>(&self, mut work: impl FnMut() -> F) -> T
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let mut pause = Duration::from_millis(50);
+        let mut paused = false;
+        loop {
+            match work().await {
+                Ok(done) => {
+                    if paused {
+                        self.source.resume().await;
+                    }
+                    return done;
+                }
+                Err(error) => {
+                    record::store_error("accept");
+                    tracing::warn!(error = &error as &dyn std::error::Error, "cannot store what the broker gave; keeping it");
+                    if !paused {
+                        self.source.pause().await;
+                        paused = true;
+                    }
+                    self.deps.clock.sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(5));
+                }
+            }
+        }
+    }
+
+    async fn request(&self, agency: &Agency, kind: MessageKind, body: &[u8]) {
+        match kind {
+            MessageKind::Cancel => match serde_json::from_slice::<CancelBody>(body) {
+                Ok(CancelBody { job }) => {
+                    let known = self.until_stored(|| self.intake.cancel(agency, &job)).await;
+                    if known.is_none() {
+                        self.reject(agency, Some(&job), "/job", "there is no job of this id").await;
+                    }
+                }
+                Err(_unreadable) => {
+                    self.reject(agency, None, "", "a cancel message is {\"job\": id}").await;
+                }
+            },
+            MessageKind::Opened => match serde_json::from_slice::<OpenedBody>(body) {
+                Ok(OpenedBody { job, reference }) => {
+                    let known = self
+                        .until_stored(|| self.intake.opened(agency, &job, &reference))
+                        .await;
+                    if !known {
+                        let problem = "there is no such job, or no such recipient in it";
+                        self.reject(agency, Some(&job), "/ref", problem).await;
+                    }
+                }
+                Err(_unreadable) => {
+                    let problem = "an opened message is {\"job\": id, \"ref\": reference}";
+                    self.reject(agency, None, "", problem).await;
+                }
+            },
+            MessageKind::Job => {}
+        }
+    }
+
+    async fn reject(&self, agency: &Agency, job: Option<&JobName>, pointer: &str, problem: &str) {
+        let problem =
+            event::Problem { pointer: pointer.to_owned(), problem: problem.to_owned() };
+        let event = event::job_rejected(
+            agency.no,
+            job,
+            self.deps.clock.now(),
+            Reason::Invalid,
+            std::slice::from_ref(&problem),
+        );
+        self.until_stored(|| self.intake.tell(vec![event.clone()])).await;
+    }
+
+    async fn refuse(&self, refusal: &Refusal) {
+        record::jobs("unauthenticated");
+        tracing::warn!(reason = %refusal.reason, "a message from the broker is refused");
+        let agency = refusal.tell.as_ref().and_then(|id| self.deps.directory.by_id(id));
+        if let Some(agency) = agency {
+            let problem = event::Problem { pointer: String::new(), problem: refusal.reason.clone() };
+            let event = event::job_rejected(
+                agency.no,
+                None,
+                self.deps.clock.now(),
+                Reason::Unauthenticated,
+                std::slice::from_ref(&problem),
+            );
+            self.until_stored(|| self.intake.tell(vec![event.clone()])).await;
+        }
+    }
+}

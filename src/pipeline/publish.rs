@@ -1,0 +1,132 @@
+//! Numbers events gap-free per agency and publishes them in windows of confirms. One publisher at a
+//! time, by a lease in the store, so that settling never queues behind one agency's counter.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::ports::event_sink::EventSink;
+use crate::ports::store::{StoreError, Unpublished};
+use crate::telemetry::record;
+
+use super::deps::Deps;
+
+const ROLE: &str = "publisher";
+const LEASE: Duration = Duration::from_secs(10);
+/// Events numbered in one transaction at most.
+const NUMBER: u32 = 1_000;
+/// Events of one agency in one window of confirms at most.
+const WINDOW: u32 = 1_000;
+
+/// The publisher.
+#[derive(Debug)]
+pub struct Publisher {
+    deps: Arc<Deps>,
+    sink: Option<Arc<dyn EventSink>>,
+}
+
+/// What one round did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Round {
+    /// Somebody else is the publisher.
+    NotMine,
+    /// Nothing is left.
+    Idle,
+    /// There may be more at once.
+    More,
+    /// Something could not be published; later.
+    Held,
+}
+
+impl Publisher {
+    /// Without a sink events are only numbered, for the feed.
+    pub const fn new(deps: Arc<Deps>, sink: Option<Arc<dyn EventSink>>) -> Self {
+        Self { deps, sink }
+    }
+
+    /// Publishes until `end` is cancelled (later than stopping: events of the last settlements
+    /// still go out).
+    pub async fn run(self, end: tokio_util::sync::CancellationToken) {
+        while !end.is_cancelled() {
+            let bell = self.deps.bells.events.notified();
+            let nap = match self.round().await {
+                Ok(Round::More) => continue,
+                Ok(Round::Idle) => Duration::from_millis(500),
+                Ok(Round::NotMine) => Duration::from_secs(1),
+                Ok(Round::Held) => {
+                    // The bell would only spin while the broker does not take anything.
+                    self.deps.clock.sleep(Duration::from_millis(500)).await;
+                    continue;
+                }
+                Err(error) => {
+                    record::store_error("publish");
+                    tracing::warn!(error = &error as &dyn std::error::Error, "cannot publish events");
+                    self.deps.clock.sleep(Duration::from_secs(1)).await;
+                    continue;
+                }
+            };
+            tokio::select! {
+                () = bell => {}
+                () = self.deps.clock.sleep(nap) => {}
+                () = end.cancelled() => {}
+            }
+        }
+        self.finish().await;
+    }
+
+    /// The last round: what can still go, goes; the lease is given up.
+    async fn finish(&self) {
+        while matches!(self.round().await, Ok(Round::More)) {}
+        if let Err(error) = self.deps.store.release(ROLE, self.deps.worker()).await {
+            tracing::debug!(error = &error as &dyn std::error::Error, "the publisher's lease runs out by itself");
+        }
+    }
+
+    async fn round(&self) -> Result<Round, StoreError> {
+        let store = &self.deps.store;
+        if !store.lease(ROLE, self.deps.worker(), LEASE).await? {
+            return Ok(Round::NotMine);
+        }
+        let numbered = store.number_events(NUMBER).await?;
+        let Some(sink) = &self.sink else {
+            return Ok(if numbered == NUMBER { Round::More } else { Round::Idle });
+        };
+        if !sink.is_ready() {
+            return Ok(Round::Held);
+        }
+        let waiting = store.unpublished(WINDOW).await?;
+        if waiting.is_empty() {
+            return Ok(if numbered > 0 { Round::More } else { Round::Idle });
+        }
+        let published =
+            futures::future::join_all(waiting.iter().map(|some| self.publish(sink.as_ref(), some)));
+        let published = published.await;
+        let upto: Vec<_> = published.iter().filter_map(|(upto, _)| *upto).collect();
+        store.mark_published(&upto).await?;
+        let all = published.iter().all(|(_, all)| *all);
+        Ok(if all || numbered > 0 && !upto.is_empty() { Round::More } else { Round::Held })
+    }
+
+    /// One agency's window; the sequence up to which it is out, and whether that is all of it.
+    async fn publish(
+        &self,
+        sink: &dyn EventSink,
+        waiting: &Unpublished,
+    ) -> (Option<(crate::domain::ids::AgencyNo, i64)>, bool) {
+        let Some(agency) = self.deps.directory.by_no(waiting.agency) else {
+            // No queue of an agency that is not configured: its events stay in the feed.
+            let last = waiting.events.last().map(|event| (waiting.agency, event.sequence));
+            return (last, true);
+        };
+        let out = sink.publish(&agency.id, &waiting.events).await.min(waiting.events.len());
+        record::events(out, waiting.events.len() - out);
+        if out < waiting.events.len() {
+            tracing::warn!(
+                agency.id = %agency.id,
+                waiting = waiting.events.len() - out,
+                "events cannot be published; they wait (is the agency's queue there, and not full?)"
+            );
+        }
+        let last = out.checked_sub(1).and_then(|i| waiting.events.get(i));
+        (last.map(|event| (waiting.agency, event.sequence)), out == waiting.events.len())
+    }
+}

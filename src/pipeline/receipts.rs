@@ -1,0 +1,192 @@
+//! Delivery reports: in any order, twice, before the outcome is written, or about nothing known.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::receipt::{self, Receipt};
+use crate::domain::state::State;
+use crate::domain::status::{Reason, Status};
+use crate::domain::time::Timestamp;
+use crate::ports::store::{
+    FoundTry, Guard, JobRecord, Label, Next, ParkedReceipt, Settlement, StoreError,
+};
+use crate::telemetry::record;
+
+use super::deps::Deps;
+use super::reconcile::Labels;
+use super::settle::Settler;
+
+const BATCH: u32 = 500;
+
+/// Unmatched receipts are tried again for so long, then only kept.
+const REMATCH_FOR: Duration = Duration::from_hours(24);
+
+/// Takes receipts in.
+#[derive(Debug, Clone)]
+pub struct Receipts {
+    deps: Arc<Deps>,
+    settler: Settler,
+}
+
+impl Receipts {
+    /// Over these ports.
+    pub const fn new(deps: Arc<Deps>, settler: Settler) -> Self {
+        Self { deps, settler }
+    }
+
+    /// Takes a gateway's receipts in: applied, or parked until their try is found and settled. Done
+    /// when nothing of them can be lost.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the gateway must send them again.
+    pub async fn take(&self, gateway: &str, receipts: Vec<Receipt>) -> Result<(), StoreError> {
+        let at = self.deps.clock.now();
+        let open = self.apply(gateway, &receipts, at).await?;
+        if !open.is_empty() {
+            let early: Vec<Receipt> = open.iter().map(|index| receipts[*index].clone()).collect();
+            record::receipts("parked", early.len());
+            self.deps.store.park(gateway, &early, at).await?;
+        }
+        Ok(())
+    }
+
+    /// Applies what can be applied; returns the indexes of the others.
+    async fn apply(
+        &self,
+        gateway: &str,
+        receipts: &[Receipt],
+        at: Timestamp,
+    ) -> Result<Vec<usize>, StoreError> {
+        let keys: Vec<_> = receipts.iter().map(|receipt| receipt.key.clone()).collect();
+        let found = self.deps.store.find_tries(gateway, &keys).await?;
+        let known = found.iter().flatten().map(|found| found.delivery);
+        let labels = Labels::load(&self.deps, known).await?;
+        let mut open = Vec::new();
+        let mut applied = Vec::new();
+        for (index, (receipt, found)) in receipts.iter().zip(&found).enumerate() {
+            let Some(found) = found else {
+                open.push(index);
+                continue;
+            };
+            if found.open_try || found.state == State::Claimed {
+                open.push(index);
+                continue;
+            }
+            let Some((record, label)) = labels.of(found.delivery) else { continue };
+            match self.next(found, receipt, record, at) {
+                Some(next) => applied.push(settlement(found, next, label, receipt.at.unwrap_or(at).min(at))),
+                None => record::receipts("repeated", 1),
+            }
+        }
+        // One settlement per delivery and pass: a second receipt about it is read anew.
+        let mut seen = std::collections::HashSet::new();
+        for settlement in applied {
+            if seen.insert(settlement.delivery) {
+                record::receipts("applied", 1);
+                self.settler.settle(settlement).await;
+            } else if let Some(index) = found.iter().position(|f| f.as_ref().is_some_and(|f| f.delivery == settlement.delivery)) {
+                open.push(index);
+            }
+        }
+        Ok(open)
+    }
+
+    /// What a receipt makes of a delivery; `None`: nothing new.
+    fn next(
+        &self,
+        found: &FoundTry,
+        receipt: &Receipt,
+        record: &JobRecord,
+        at: Timestamp,
+    ) -> Option<Next> {
+        let current = found.state.status(false);
+        let (status, reason) = receipt::merge(current, receipt.status)?;
+        if status == Status::Failed && self.may_fall_back(found, record, at) {
+            return Some(Next::Fallback { reason: reason.unwrap_or(Reason::Unreachable), due: at });
+        }
+        Some(Next::Settled {
+            status,
+            reason,
+            channel_chosen: true,
+            possible_duplicate: found.slot > 0,
+            covered_by: None,
+        })
+    }
+
+    /// A person who was not reached on the preferred channel is tried on the other one, within the
+    /// deadline; the plan of that delivery asks the register anew.
+    fn may_fall_back(&self, found: &FoundTry, record: &JobRecord, at: Timestamp) -> bool {
+        let rules = &record.rules;
+        let Some(agency) = self.deps.directory.by_no(record.agency) else { return false };
+        let occasion = found.delivery.occasion();
+        rules.channel.falls_back()
+            && rules.purpose.is_some()
+            && found.slot == 0
+            && found.delivery.channel() == rules.channel.first()
+            && record.cancelled_at.is_none()
+            && at < crate::domain::plan::deadline(rules, record.accepted_at, occasion, &agency.hours)
+    }
+
+    /// Tries parked receipts again, woken after each settling; until stopping is asked for.
+    pub async fn run(self) {
+        while !self.deps.stop.is_cancelled() {
+            let bell = self.deps.bells.receipts.notified();
+            if let Err(error) = self.round().await {
+                record::store_error("receipts");
+                tracing::warn!(error = &error as &dyn std::error::Error, "cannot match parked receipts");
+            }
+            if !self.deps.pause(Duration::from_millis(200)).await {
+                return;
+            }
+            tokio::select! {
+                () = bell => {}
+                () = self.deps.clock.sleep(Duration::from_secs(2)) => {}
+                () = self.deps.stop.cancelled() => {}
+            }
+        }
+    }
+
+    async fn round(&self) -> Result<(), StoreError> {
+        let mut after = 0;
+        loop {
+            let parked = self.deps.store.parked(after, BATCH).await?;
+            let Some(last) = parked.last() else { return Ok(()) };
+            after = last.id;
+            self.rematch(&parked).await?;
+        }
+    }
+
+    async fn rematch(&self, parked: &[ParkedReceipt]) -> Result<(), StoreError> {
+        let now = self.deps.clock.now();
+        let mut gateways: Vec<&str> = parked.iter().map(|p| p.gateway.as_str()).collect();
+        gateways.sort_unstable();
+        gateways.dedup();
+        for gateway in gateways {
+            let of_gateway: Vec<&ParkedReceipt> = parked
+                .iter()
+                .filter(|p| p.gateway == gateway && now.since(p.received_at) < REMATCH_FOR)
+                .collect();
+            let receipts: Vec<Receipt> = of_gateway.iter().map(|p| p.receipt.clone()).collect();
+            let open = self.apply(gateway, &receipts, now).await?;
+            let done: Vec<i64> = of_gateway
+                .iter()
+                .enumerate()
+                .filter(|(index, _)| !open.contains(index))
+                .map(|(_, p)| p.id)
+                .collect();
+            self.deps.store.unpark(&done).await?;
+        }
+        Ok(())
+    }
+}
+
+fn settlement(found: &FoundTry, next: Next, label: Label, at: Timestamp) -> Settlement {
+    Settlement {
+        delivery: found.delivery,
+        guard: Guard::Unclaimed { state: found.state, version: found.version, due: found.due },
+        tried: None,
+        next,
+        label,
+        at,
+    }
+}

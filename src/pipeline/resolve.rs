@@ -1,0 +1,187 @@
+//! Asks the register about claimed persons, in batches, for every sending.
+//!
+//! Answers at most five minutes old are used again from memory, so that resolving in thousands and
+//! sending in dozens fit together. A register that is down is never "the recipient cannot be
+//! reached": the batch waits.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use crate::domain::contact::Contact;
+use crate::domain::ids::AgencyNo;
+use crate::domain::job::To;
+use crate::domain::person::PersonNumber;
+use crate::ports::clock::Monotonic;
+use crate::ports::register::{Inquiry, MAX_BATCH, RegisterError};
+use crate::ports::store::Settlement;
+use crate::telemetry::record;
+
+use super::deps::Deps;
+use super::gate::wait;
+use super::ready::Held;
+
+/// Answers kept at most; each is a few hundred bytes.
+const ANSWERS_KEPT: usize = 50_000;
+
+type Answers = HashMap<(AgencyNo, PersonNumber), (Arc<Contact>, Monotonic)>;
+
+/// Asks the register.
+#[derive(Debug)]
+pub struct Resolver {
+    deps: Arc<Deps>,
+    answers: Mutex<Answers>,
+}
+
+impl Resolver {
+    /// A resolver with an empty memory.
+    pub fn new(deps: Arc<Deps>) -> Self {
+        Self { deps, answers: Mutex::default() }
+    }
+
+    /// Gives every person an answer of at most five minutes ago. What could not be resolved comes
+    /// back as settlements: it waits.
+    pub async fn resolve(&self, mut held: Vec<Held>) -> (Vec<Held>, Vec<Settlement>) {
+        let now = self.deps.clock.monotonic();
+        let fresh = self.deps.policy.register_fresh;
+        let asked = self.missing(&mut held, now);
+        let mut failed: HashMap<Inquiry, Duration> = HashMap::new();
+        for (inquiry, (agency, persons)) in asked {
+            for batch in persons.chunks(MAX_BATCH) {
+                match self.ask(&inquiry, batch).await {
+                    Ok(contacts) => self.keep(agency, contacts),
+                    Err(pause) => {
+                        failed.insert(inquiry.clone(), pause);
+                        break;
+                    }
+                }
+            }
+        }
+        let at = self.deps.clock.now();
+        let now = self.deps.clock.monotonic();
+        let mut resolved = Vec::with_capacity(held.len());
+        let mut waiting = Vec::new();
+        for mut one in held {
+            self.answer(&mut one);
+            if one.needs_lookup(now, fresh) {
+                let pause = failed.get(&inquiry_of(&one)).copied().unwrap_or(Duration::from_secs(1));
+                waiting.push(wait(&one, at.plus(pause), at));
+            } else {
+                resolved.push(one);
+            }
+        }
+        (resolved, waiting)
+    }
+
+    /// Who must be asked about, by inquiry; distinct persons.
+    fn missing(
+        &self,
+        held: &mut [Held],
+        now: Monotonic,
+    ) -> HashMap<Inquiry, (AgencyNo, Vec<PersonNumber>)> {
+        let fresh = self.deps.policy.register_fresh;
+        let mut asked: HashMap<Inquiry, (AgencyNo, Vec<PersonNumber>)> = HashMap::new();
+        for one in held {
+            self.answer(one);
+            if one.needs_lookup(now, fresh)
+                && let Some(To::Person(person)) = &one.to
+            {
+                let entry = asked.entry(inquiry_of(one));
+                entry.or_insert_with(|| (one.claimed.agency, Vec::new())).1.push(person.clone());
+            }
+        }
+        for (_, persons) in asked.values_mut() {
+            persons.sort_unstable();
+            persons.dedup();
+        }
+        asked
+    }
+
+    fn answer(&self, held: &mut Held) {
+        if let Some(To::Person(person)) = &held.to {
+            let key = (held.claimed.agency, person.clone());
+            if let Some((contact, at)) = self.answers.lock().get(&key) {
+                held.contact = Some((Arc::clone(contact), *at));
+            }
+        }
+    }
+
+    fn keep(&self, agency: AgencyNo, contacts: Vec<Contact>) {
+        let now = self.deps.clock.monotonic();
+        let fresh = self.deps.policy.register_fresh;
+        let mut answers = self.answers.lock();
+        if answers.len() + contacts.len() > ANSWERS_KEPT {
+            answers.retain(|_, (_, at)| now.since(*at) < fresh);
+            if answers.len() + contacts.len() > ANSWERS_KEPT {
+                answers.clear();
+            }
+        }
+        for contact in contacts {
+            answers.insert((agency, contact.person.clone()), (Arc::new(contact), now));
+        }
+    }
+
+    /// Forgets answers that may not be used any more (never kept longer than five minutes).
+    pub fn forget_old(&self) {
+        let now = self.deps.clock.monotonic();
+        let fresh = self.deps.policy.register_fresh;
+        self.answers.lock().retain(|_, (_, at)| now.since(*at) < fresh);
+    }
+
+    /// One batch; a batch that the register calls wrong is bisected until the number that it means
+    /// is found, which alone counts as not registered. `Err` is how long to wait.
+    async fn ask(
+        &self,
+        inquiry: &Inquiry,
+        persons: &[PersonNumber],
+    ) -> Result<Vec<Contact>, Duration> {
+        let mut found = Vec::with_capacity(persons.len());
+        let mut todo = vec![persons];
+        while let Some(batch) = todo.pop() {
+            record::register_call(batch.len());
+            match self.deps.register.lookup(inquiry, batch).await {
+                Ok(contacts) => found.extend(contacts),
+                Err(RegisterError::Refused) if batch.len() == 1 => {
+                    record::register_error("refused");
+                    found.extend(batch.iter().cloned().map(Contact::not_registered));
+                }
+                Err(RegisterError::Refused) => {
+                    let (left, right) = batch.split_at(batch.len() / 2);
+                    todo.extend([right, left]);
+                }
+                Err(error) => {
+                    record::register_error("unavailable");
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        persons = batch.len(),
+                        "no answer from the register; the batch waits"
+                    );
+                    return Err(self.pause_after(&error));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn pause_after(&self, error: &RegisterError) -> Duration {
+        let jitter = 1.0 + self.deps.entropy.unit();
+        match error {
+            RegisterError::Unavailable { retry_after: Some(wait), .. } => {
+                (*wait).min(Duration::from_hours(1))
+            }
+            RegisterError::Unavailable { retry_after: None, .. } | RegisterError::Refused => {
+                Duration::from_secs(5).mul_f64(jitter)
+            }
+            RegisterError::Forbidden(_) => Duration::from_secs(60).mul_f64(jitter),
+        }
+    }
+}
+
+fn inquiry_of(held: &Held) -> Inquiry {
+    Inquiry {
+        agency: held.job.agency.id.clone(),
+        purpose: held.job.record.rules.purpose.clone().unwrap_or_default(),
+    }
+}

@@ -1,0 +1,224 @@
+//! Writes what became of deliveries, whatever has arrived meanwhile in one transaction.
+//!
+//! Results that cannot be stored are kept and tried again for ever; the queue is bounded, so a
+//! store that is away stops new sends by itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::domain::outcome::{Fault, Outcome};
+use crate::domain::plan::{self, Verdict};
+use crate::domain::retry::{self, Decision};
+use crate::domain::status::{Reason, Status};
+use crate::ports::store::{Guard, Next, Settlement, TryOutcome, TryResult};
+use crate::telemetry::record;
+
+use super::deps::Deps;
+use super::gate::case;
+use super::ready::Held;
+
+/// Settlements in one transaction at most.
+const BATCH: usize = 500;
+/// Settlements that may wait; beyond it whoever settles waits, and so sends nothing new.
+const WAITING: usize = 2_000;
+
+/// Where settlements are handed in.
+#[derive(Debug, Clone)]
+pub struct Settler {
+    queue: mpsc::Sender<Settlement>,
+}
+
+impl Settler {
+    /// Hands a settlement in; waits while too many others wait to be stored.
+    pub async fn settle(&self, settlement: Settlement) {
+        if self.queue.send(settlement).await.is_err() {
+            // The loop ends only when every settler is gone: unreachable while `self` lives.
+            tracing::error!("the settling loop is gone; the delivery is left to the reaper");
+        }
+    }
+}
+
+/// The settling loop.
+#[derive(Debug)]
+pub struct SettleLoop {
+    deps: Arc<Deps>,
+    queue: mpsc::Receiver<Settlement>,
+}
+
+/// A settler and its loop.
+pub fn settling(deps: Arc<Deps>) -> (Settler, SettleLoop) {
+    let (sender, receiver) = mpsc::channel(WAITING);
+    (Settler { queue: sender }, SettleLoop { deps, queue: receiver })
+}
+
+impl SettleLoop {
+    /// Stores until every [`Settler`] is gone and everything is stored.
+    pub async fn run(mut self) {
+        let mut batch = Vec::with_capacity(BATCH);
+        while self.queue.recv_many(&mut batch, BATCH).await > 0 {
+            self.store(std::mem::take(&mut batch)).await;
+        }
+    }
+
+    async fn store(&self, batch: Vec<Settlement>) {
+        let mut pause = Duration::from_millis(50);
+        loop {
+            match self.deps.store.settle(batch.clone()).await {
+                Ok(report) => {
+                    self.told(&batch, &report.fenced);
+                    if report.events > 0 {
+                        self.deps.bells.events.notify_waiters();
+                    }
+                    self.deps.bells.receipts.notify_waiters();
+                    return;
+                }
+                Err(error) => {
+                    record::store_error("settle");
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        results = batch.len(),
+                        "cannot store results; they are kept and tried again"
+                    );
+                    self.deps.clock.sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(5));
+                }
+            }
+        }
+    }
+
+    fn told(&self, batch: &[Settlement], fenced: &[usize]) {
+        let mut soon = false;
+        for (index, settlement) in batch.iter().enumerate() {
+            if fenced.contains(&index) {
+                record::fenced();
+                tracing::warn!(delivery.id = %settlement.delivery, "another worker took over; the result is not written");
+                continue;
+            }
+            match &settlement.next {
+                Next::Settled { status, reason, .. } => {
+                    record::settled(settlement.delivery.channel(), *status, *reason);
+                }
+                Next::Wait { due, .. } | Next::Fallback { due, .. } => {
+                    soon |= *due <= settlement.at;
+                }
+                Next::AwaitReceipt { .. } => record::unknown(settlement.delivery.channel()),
+            }
+        }
+        if soon {
+            self.deps.bells.due.notify_waiters();
+        }
+    }
+}
+
+/// What becomes of a delivery after a try: the pure arithmetic of retry, fallback and the third
+/// answer, with the randomness given.
+pub fn after_try(deps: &Deps, held: &Held, outcome: &Outcome) -> Settlement {
+    let now = deps.clock.now();
+    let claimed = &held.claimed;
+    let channel = claimed.delivery.channel();
+    let second = claimed.slot > 0;
+    let (written, provider_reference, next) = match outcome {
+        Outcome::Accepted { provider_reference } => (
+            TryOutcome::Accepted,
+            provider_reference.clone(),
+            settled(Status::Sent, None, second),
+        ),
+        Outcome::Unknown => (
+            TryOutcome::Unknown,
+            None,
+            Next::AwaitReceipt { until: now.plus(deps.policy.unknown(channel)) },
+        ),
+        Outcome::NotSent(fault) => (TryOutcome::NotSent, None, after_fault(deps, held, fault)),
+    };
+    Settlement {
+        delivery: claimed.delivery,
+        guard: Guard::Claim(held.claim),
+        tried: Some(TryResult {
+            slot: claimed.slot,
+            attempt: claimed.attempts,
+            outcome: written,
+            provider_reference,
+        }),
+        next,
+        label: held.label(),
+        at: now,
+    }
+}
+
+/// The slot was over before the first byte: the delivery goes on at once, no try is used up.
+pub fn forfeit(deps: &Deps, held: &Held) -> Settlement {
+    let now = deps.clock.now();
+    let claimed = &held.claimed;
+    Settlement {
+        delivery: claimed.delivery,
+        guard: Guard::Claim(held.claim),
+        tried: Some(TryResult {
+            slot: claimed.slot,
+            attempt: claimed.attempts,
+            outcome: TryOutcome::NotSent,
+            provider_reference: None,
+        }),
+        next: Next::Wait { due: now, slot: claimed.slot, tries: claimed.tries },
+        label: held.label(),
+        at: now,
+    }
+}
+
+const fn settled(status: Status, reason: Option<Reason>, second: bool) -> Next {
+    Next::Settled {
+        status,
+        reason,
+        channel_chosen: true,
+        possible_duplicate: second,
+        covered_by: None,
+    }
+}
+
+fn after_fault(deps: &Deps, held: &Held, fault: &Fault) -> Next {
+    let now = deps.clock.now();
+    let claimed = &held.claimed;
+    let channel = claimed.delivery.channel();
+    let record = &held.job.record;
+    let occasion = claimed.delivery.occasion();
+    let deadline =
+        plan::deadline(&record.rules, record.accepted_at, occasion, &held.job.agency.hours);
+    let tries = claimed.tries + 1;
+    let policy = deps.policy.retry(channel);
+    let random = deps.entropy.unit();
+    match retry::decide(policy, fault, u32::from(tries), now, deadline, random) {
+        Decision::RetryAt { at, costs_try } => Next::Wait {
+            due: at,
+            slot: claimed.slot,
+            tries: if costs_try { tries } else { claimed.tries },
+        },
+        // The first try may have arrived: "failed" would be a guess.
+        Decision::GiveUp(_) if claimed.slot > 0 => {
+            settled(Status::Uncertain, Some(Reason::NoAnswer), true)
+        }
+        Decision::GiveUp(reason) if may_fall_back(deps, held, fault) => {
+            Next::Fallback { reason, due: now }
+        }
+        Decision::GiveUp(reason) => settled(Status::Failed, Some(reason), false),
+    }
+}
+
+/// After a permanent failure the other channel is tried, if the rule falls back, this is not the
+/// other channel already, and the plan would let it go (now or later).
+fn may_fall_back(deps: &Deps, held: &Held, fault: &Fault) -> bool {
+    if !matches!(fault, Fault::Permanent { .. })
+        || held.claimed.fixed
+        || !held.job.record.rules.channel.falls_back()
+    {
+        return false;
+    }
+    let mut other = case(held, deps.clock.now());
+    other.channel = other.channel.other();
+    other.fixed = true;
+    match plan::decide(&other) {
+        Verdict::Send { address, .. } => address.channel() == other.channel,
+        Verdict::Wait { .. } => held.contact.is_some(),
+        Verdict::Withhold { .. } => false,
+    }
+}
