@@ -3,6 +3,7 @@
 mod message;
 mod recipient;
 mod rules;
+pub mod template;
 
 pub use message::{EmailText, Message, Texts};
 pub use recipient::{Recipient, To, Values};
