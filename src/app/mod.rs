@@ -1,1 +1,3 @@
-//! The composition root: configuration becomes wired roles.
+//! The composition root: configuration becomes wired roles, which live and end together.
+
+pub mod lifecycle;

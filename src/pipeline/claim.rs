@@ -8,7 +8,8 @@ use parking_lot::Mutex;
 
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::{AgencyNo, DeliveryId, JobNo, Reference};
-use crate::domain::job::{Templates, To, Values};
+use crate::domain::job::template::Templates;
+use crate::domain::job::{To, Values};
 use crate::domain::kinds::Lane;
 use crate::domain::phone::PhoneNumber;
 use crate::ports::store::{CHUNK_SIZE, Chunk, Claim, JobRecord, StoreError, Want};
@@ -60,7 +61,11 @@ impl Claimer {
             let bell = self.deps.bells.due.notified();
             let room = self.deps.bells.room.notified();
             let wants = self.wants();
-            let claimed = if wants.is_empty() { Ok(0) } else { self.round(&wants).await };
+            let claimed = if wants.is_empty() {
+                Ok(0)
+            } else {
+                self.round(&wants).await
+            };
             match claimed {
                 Ok(0) => {
                     let nap = pause.mul_f64(0.75 + 0.5 * self.deps.entropy.unit());
@@ -75,7 +80,10 @@ impl Claimer {
                 Ok(_) => pause = least,
                 Err(error) => {
                     record::store_error("claim");
-                    tracing::warn!(error = &error as &dyn std::error::Error, "cannot claim; trying again");
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "cannot claim; trying again"
+                    );
                     self.deps.pause(Duration::from_secs(1)).await;
                 }
             }
@@ -96,12 +104,20 @@ impl Claimer {
         let mut wants = Vec::new();
         for lane in Lane::ALL {
             for agency in self.deps.directory.numbers() {
-                let most = if busy.contains(&(*agency, *lane)) { share } else { PROBE };
+                let most = if busy.contains(&(*agency, *lane)) {
+                    share
+                } else {
+                    PROBE
+                };
                 let held = self.ready.held(*agency, *lane);
                 let limit = policy.hold_per_agency.saturating_sub(held).min(most);
                 if limit * 4 >= most.min(policy.hold_per_agency) && limit > 0 {
                     let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-                    wants.push(Want { agency: *agency, lane: *lane, limit });
+                    wants.push(Want {
+                        agency: *agency,
+                        lane: *lane,
+                        limit,
+                    });
                 }
             }
         }
@@ -112,7 +128,11 @@ impl Claimer {
     async fn round(&self, wants: &[Want]) -> Result<usize, StoreError> {
         let claim = self.deps.store.claim(self.deps.worker(), wants).await?;
         let count = claim.deliveries.len();
-        *self.busy.lock() = claim.deliveries.iter().map(|c| (c.agency, c.lane)).collect();
+        *self.busy.lock() = claim
+            .deliveries
+            .iter()
+            .map(|c| (c.agency, c.lane))
+            .collect();
         if count == 0 {
             return Ok(0);
         }
@@ -137,7 +157,7 @@ impl Claimer {
         for held in resolved {
             match gate(held, now) {
                 Gate::Open(item) => ready.push(item),
-                Gate::Shut(settlement) => shut.push(*settlement),
+                Gate::Shut(settlement) => shut.push(settlement),
             }
         }
         self.ready.push(ready);
@@ -148,7 +168,11 @@ impl Claimer {
     }
 
     async fn give_back(&self, claim: &Claim) {
-        let all: Vec<_> = claim.deliveries.iter().map(|c| (c.delivery, claim.id)).collect();
+        let all: Vec<_> = claim
+            .deliveries
+            .iter()
+            .map(|c| (c.delivery, claim.id))
+            .collect();
         let soon = self.deps.clock.now().plus(Duration::from_secs(5));
         if let Err(error) = self.deps.store.hand_back(&all, Some(soon)).await {
             // The reaper does not find them while this worker lives: say so loudly.
@@ -165,15 +189,21 @@ impl Claimer {
         let mut jobs: Vec<JobNo> = claim.deliveries.iter().map(|c| c.delivery.job()).collect();
         jobs.sort_unstable();
         jobs.dedup();
-        let mut chunks: Vec<(JobNo, u16)> = claim.deliveries.iter().map(|c| chunk_of(c.delivery)).collect();
+        let mut chunks: Vec<(JobNo, u16)> = claim
+            .deliveries
+            .iter()
+            .map(|c| chunk_of(c.delivery))
+            .collect();
         // The texts are in chunk 0.
         chunks.extend(jobs.iter().map(|job| (*job, 0)));
         chunks.sort_unstable();
         chunks.dedup();
         let (records, chunks) = self.deps.store.load(&jobs, &chunks).await?;
-        let jobs: HashMap<JobNo, Arc<LoadedJob>> =
-            records.into_iter().filter_map(|record| Some((record.no, self.loaded(record)?))).collect();
-        let mut people = People::new(chunks);
+        let jobs: HashMap<JobNo, Arc<LoadedJob>> = records
+            .into_iter()
+            .filter_map(|record| Some((record.no, self.loaded(record)?)))
+            .collect();
+        let people = People::new(chunks);
         let since = self.deps.clock.monotonic();
         let mut held = Vec::with_capacity(claim.deliveries.len());
         let mut lost = Vec::new();
@@ -224,7 +254,12 @@ impl Claimer {
             Some(templates)
         });
         let name = Arc::new(record.name.clone());
-        Some(Arc::new(LoadedJob { agency, record, templates, name }))
+        Some(Arc::new(LoadedJob {
+            agency,
+            record,
+            templates,
+            name,
+        }))
     }
 }
 
@@ -239,10 +274,15 @@ struct People {
 
 impl People {
     fn new(chunks: Vec<Chunk>) -> Self {
-        Self { chunks: chunks.into_iter().map(|chunk| ((chunk.job, chunk.no), chunk)).collect() }
+        Self {
+            chunks: chunks
+                .into_iter()
+                .map(|chunk| ((chunk.job, chunk.no), chunk))
+                .collect(),
+        }
     }
 
-    fn of(&mut self, delivery: DeliveryId) -> Option<(Arc<Reference>, Option<To>, Arc<Values>)> {
+    fn of(&self, delivery: DeliveryId) -> Option<(Arc<Reference>, Option<To>, Arc<Values>)> {
         let chunk = self.chunks.get(&chunk_of(delivery))?;
         let index = usize::from(delivery.position() % CHUNK_SIZE);
         let reference = chunk.references.get(index)?;
@@ -250,12 +290,19 @@ impl People {
         let person = chunk.persons.get(index).cloned().flatten();
         let to = person.map(To::Person).or_else(|| {
             let content = content?;
-            let phone = content.phone.as_deref().and_then(|raw| PhoneNumber::parse(raw).ok());
-            let email = content.email.as_deref().and_then(|raw| EmailAddress::parse(raw).ok());
+            let phone = content
+                .phone
+                .as_deref()
+                .and_then(|raw| PhoneNumber::parse(raw).ok());
+            let email = content
+                .email
+                .as_deref()
+                .and_then(|raw| EmailAddress::parse(raw).ok());
             phone.map(To::Phone).or(email.map(To::Email))
         });
-        let values = content.map(|content| content.values.clone()).unwrap_or_default();
+        let values = content
+            .map(|content| content.values.clone())
+            .unwrap_or_default();
         Some((Arc::new(reference.clone()), to, Arc::new(values)))
     }
 }
-

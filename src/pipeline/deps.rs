@@ -56,7 +56,9 @@ impl Directory {
         for agency in agencies {
             let agency = Arc::new(agency);
             directory.order.push(agency.no);
-            directory.by_id.insert(agency.id.clone(), Arc::clone(&agency));
+            directory
+                .by_id
+                .insert(agency.id.clone(), Arc::clone(&agency));
             directory.by_no.insert(agency.no, agency);
         }
         directory

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use crate::domain::ids::Position;
-use crate::domain::kinds::{Channel, Class, Language};
+use crate::domain::kinds::{Class, Language};
 use crate::domain::plan::{self, Address, Case, Verdict};
 use crate::domain::sms_parts;
 use crate::domain::status::{Reason, Status};
@@ -20,9 +20,9 @@ use super::ready::{Held, Ready};
 #[derive(Debug)]
 pub enum Gate {
     /// It may go as soon as it has a slot.
-    Open(Box<Ready>),
+    Open(Ready),
     /// It may not go now, or never: this is what becomes of it.
-    Shut(Box<Settlement>),
+    Shut(Settlement),
 }
 
 /// The case of a delivery at `now`, as the plan sees it.
@@ -47,22 +47,30 @@ pub fn case(held: &Held, now: Timestamp) -> Case<'_> {
 pub fn gate(held: Held, now: Timestamp) -> Gate {
     match plan::decide(&case(&held, now)) {
         Verdict::Send { address, language } => match write(&held, address, language) {
-            Ok((outbound, cover)) => Gate::Open(Box::new(Ready { held, outbound, cover })),
-            Err(reason) => Gate::Shut(Box::new(withhold(&held, reason, now, None))),
+            Ok((outbound, cover)) => Gate::Open(Ready {
+                held,
+                outbound,
+                cover,
+            }),
+            Err(reason) => Gate::Shut(withhold(&held, reason, now, None)),
         },
-        Verdict::Wait { until } => Gate::Shut(Box::new(wait(&held, until, now))),
-        Verdict::Withhold { reason } => Gate::Shut(Box::new(withhold(&held, reason, now, None))),
+        Verdict::Wait { until } => Gate::Shut(wait(&held, until, now)),
+        Verdict::Withhold { reason } => Gate::Shut(withhold(&held, reason, now, None)),
     }
 }
 
 /// The last gate, just before the intent: the same question with a later clock. The text is kept
 /// when nothing that it rests on has changed.
-pub fn gate_again(ready: Box<Ready>, now: Timestamp) -> Gate {
+pub fn gate_again(ready: Ready, now: Timestamp) -> Gate {
     let still = match plan::decide(&case(&ready.held, now)) {
         Verdict::Send { address, .. } => same_address(&ready.outbound.content, &address),
         Verdict::Wait { .. } | Verdict::Withhold { .. } => false,
     };
-    if still { Gate::Open(ready) } else { gate(ready.held, now) }
+    if still {
+        Gate::Open(ready)
+    } else {
+        gate(ready.held, now)
+    }
 }
 
 fn same_address(content: &Content, address: &Address) -> bool {
@@ -81,7 +89,11 @@ pub fn wait(held: &Held, until: Timestamp, now: Timestamp) -> Settlement {
         delivery: held.claimed.delivery,
         guard: Guard::Claim(held.claim),
         tried: None,
-        next: Next::Wait { due: until, slot: held.claimed.slot, tries: held.claimed.tries },
+        next: Next::Wait {
+            due: until,
+            slot: held.claimed.slot,
+            tries: held.claimed.tries,
+        },
         label: held.label(),
         at: now,
     }
@@ -127,8 +139,9 @@ fn write(
     // Texts go seven days after everything was settled: a delivery without them is too late.
     let message = record.message.as_ref().ok_or(Reason::Expired)?;
     let templates = held.job.templates.as_ref().ok_or(Reason::Expired)?;
-    let (language, _) =
-        message.best(language, record.rules.language).ok_or(Reason::InvalidAddress)?;
+    let (language, _) = message
+        .best(language, record.rules.language)
+        .ok_or(Reason::InvalidAddress)?;
     let delivery = held.claimed.delivery.on(address.channel());
     let values = held.values.as_ref();
     let agency = &held.job.agency;
@@ -139,7 +152,12 @@ fn write(
                 .or_else(|_missing| templates.render_sms(record.rules.language, values))
                 .map_err(|_broken| Reason::NoAddress)?;
             let parts = sms_parts::parts_only(&text);
-            Content::Sms { to, from: agency.sms_sender.clone(), text, parts }
+            Content::Sms {
+                to,
+                from: agency.sms_sender.clone(),
+                text,
+                parts,
+            }
         }
         Address::Email(to) => {
             let email = templates
@@ -178,10 +196,19 @@ fn cover(held: &Held, content: &Content) -> Option<[u8; 16]> {
             hash.update(b"\0");
             hash.update(text);
         }
-        Content::Email { to, subject, text, html, .. } => {
+        Content::Email {
+            to,
+            subject,
+            text,
+            html,
+            ..
+        } => {
             hash.update(b"email\0");
             hash.update(to.fold());
-            for part in [Some(subject), Some(text), html.as_ref()].into_iter().flatten() {
+            for part in [Some(subject), Some(text), html.as_ref()]
+                .into_iter()
+                .flatten()
+            {
                 hash.update(b"\0");
                 hash.update(part);
             }
@@ -192,4 +219,3 @@ fn cover(held: &Held, content: &Content) -> Option<[u8; 16]> {
     key.copy_from_slice(&digest[..16]);
     Some(key)
 }
-

@@ -26,7 +26,10 @@ pub async fn beat(
             Ok(false) => start_anew(&deps, &ready, &name).await,
             Err(error) => {
                 record::store_error("heartbeat");
-                tracing::warn!(error = &error as &dyn std::error::Error, "cannot say that this worker lives");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot say that this worker lives"
+                );
             }
         }
         tokio::select! {
@@ -39,11 +42,17 @@ pub async fn beat(
 /// Others took this worker for dead: what it had claimed is not its own any more.
 async fn start_anew(deps: &Deps, ready: &ReadySet, name: &str) {
     let dropped = ready.drain().len();
-    tracing::warn!(deliveries = dropped, "this worker was taken for dead; it starts anew");
+    tracing::warn!(
+        deliveries = dropped,
+        "this worker was taken for dead; it starts anew"
+    );
     match deps.store.start_worker(name).await {
         Ok(worker) => deps.set_worker(worker),
         Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "cannot start anew yet");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "cannot start anew yet"
+            );
         }
     }
 }
@@ -53,7 +62,10 @@ pub async fn reap(deps: Arc<Deps>) {
     let policy = &deps.policy;
     let often = (policy.worker_dead / 4).clamp(Duration::from_millis(200), Duration::from_secs(5));
     let mut rounds: u64 = 0;
-    while deps.pause(often.mul_f64(0.75 + 0.5 * deps.entropy.unit())).await {
+    while deps
+        .pause(often.mul_f64(0.75 + 0.5 * deps.entropy.unit()))
+        .await
+    {
         match deps
             .store
             .reap(policy.worker_dead, policy.unknown_sms, policy.unknown_email)
@@ -71,7 +83,10 @@ pub async fn reap(deps: Arc<Deps>) {
             Ok(_) => {}
             Err(error) => {
                 record::store_error("reap");
-                tracing::warn!(error = &error as &dyn std::error::Error, "cannot look for dead workers");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot look for dead workers"
+                );
             }
         }
         rounds += 1;
@@ -82,15 +97,25 @@ pub async fn reap(deps: Arc<Deps>) {
 }
 
 async fn observe(deps: &Deps) {
-    if let Err(error) = deps.store.raise_lanes(deps.policy.raise_lane_after, 1_000).await {
+    if let Err(error) = deps
+        .store
+        .raise_lanes(deps.policy.raise_lane_after, 1_000)
+        .await
+    {
         record::store_error("raise_lanes");
-        tracing::warn!(error = &error as &dyn std::error::Error, "cannot raise lanes");
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "cannot raise lanes"
+        );
     }
     match deps.store.backlog().await {
         Ok(backlog) => record::backlog(&backlog_by_lane(deps, &backlog)),
         Err(error) => {
             record::store_error("backlog");
-            tracing::debug!(error = &error as &dyn std::error::Error, "cannot measure the backlog");
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "cannot measure the backlog"
+            );
         }
     }
 }
@@ -107,7 +132,11 @@ fn backlog_by_lane(
             let of_lane = backlog.iter().filter(|row| row.lane == *lane);
             let due = of_lane.clone().map(|row| row.due).sum();
             let oldest = of_lane.filter_map(|row| row.oldest_due).min();
-            (*lane, due, oldest.map_or(Duration::ZERO, |at| now.since(at)))
+            (
+                *lane,
+                due,
+                oldest.map_or(Duration::ZERO, |at| now.since(at)),
+            )
         })
         .collect()
 }

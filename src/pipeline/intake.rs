@@ -10,7 +10,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::domain::event::{self, NewEvent, Problem, Totals};
 use crate::domain::ids::{JobName, Reference};
-use crate::domain::job::{self, Job, ParseRules, To};
+use crate::domain::job::parse::{ParseRules, parse};
+use crate::domain::job::{Job, To};
 use crate::domain::kinds::{Class, Lane};
 use crate::domain::plan;
 use crate::domain::status::{Reason, Status};
@@ -78,7 +79,10 @@ pub struct IntakeLoop {
 /// An intake and the loop behind [`Intake::offer`].
 pub fn intake(deps: Arc<Deps>) -> (Intake, IntakeLoop) {
     let (sender, queue) = mpsc::channel(WAITING);
-    let intake = Intake { deps, queue: sender };
+    let intake = Intake {
+        deps,
+        queue: sender,
+    };
     (intake.clone(), IntakeLoop { intake, queue })
 }
 
@@ -91,7 +95,8 @@ impl IntakeLoop {
                 taken = self.queue.recv_many(&mut batch, BATCH) => if taken == 0 { return },
                 () = self.intake.deps.stop.cancelled() => return,
             }
-            let (offers, replies): (Vec<_>, Vec<_>) = std::mem::take(&mut batch).into_iter().unzip();
+            let (offers, replies): (Vec<_>, Vec<_>) =
+                std::mem::take(&mut batch).into_iter().unzip();
             match self.intake.store(offers).await {
                 Ok(answers) => {
                     for (reply, answer) in replies.into_iter().zip(answers) {
@@ -101,7 +106,10 @@ impl IntakeLoop {
                 }
                 Err(error) => {
                     record::store_error("accept");
-                    tracing::warn!(error = &error as &dyn std::error::Error, "cannot store jobs");
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "cannot store jobs"
+                    );
                     for reply in replies {
                         drop(reply.send(Err(Busy)));
                     }
@@ -118,7 +126,10 @@ impl Intake {
     /// [`Busy`]: it is not stored.
     pub async fn offer(&self, offer: Offer) -> Result<Answer, Busy> {
         let (sender, answer) = oneshot::channel();
-        self.queue.send((offer, sender)).await.map_err(|_closed| Busy)?;
+        self.queue
+            .send((offer, sender))
+            .await
+            .map_err(|_closed| Busy)?;
         answer.await.map_err(|_closed| Busy)?
     }
 
@@ -148,7 +159,10 @@ impl Intake {
                         Reason::Invalid,
                         &problems,
                     ));
-                    answers.push(Some(Answer::Rejected { job: name, problems }));
+                    answers.push(Some(Answer::Rejected {
+                        job: name,
+                        problems,
+                    }));
                 }
             }
             if recipients >= RECIPIENTS {
@@ -222,7 +236,7 @@ impl Intake {
             now,
         };
         let mut job =
-            job::parse(&offer.body, &rules).map_err(|rejected| (rejected.job, rejected.problems))?;
+            parse(&offer.body, &rules).map_err(|rejected| (rejected.job, rejected.problems))?;
         if job.rules.audience.is_some() {
             let problem = Problem {
                 pointer: "/audience".into(),
@@ -296,7 +310,6 @@ fn view(new: &NewJob) -> JobView {
     }
 }
 
-
 impl Intake {
     /// Cancels a job of the agency; `None`: it has none of that name.
     ///
@@ -307,7 +320,11 @@ impl Intake {
         agency: &Agency,
         job: &JobName,
     ) -> Result<Option<JobView>, StoreError> {
-        let view = self.deps.store.cancel(agency.no, job, self.deps.clock.now()).await?;
+        let view = self
+            .deps
+            .store
+            .cancel(agency.no, job, self.deps.clock.now())
+            .await?;
         self.deps.bells.events.notify_waiters();
         Ok(view)
     }
@@ -322,8 +339,11 @@ impl Intake {
         job: &JobName,
         reference: &Reference,
     ) -> Result<bool, StoreError> {
-        let known =
-            self.deps.store.mark_opened(agency.no, job, reference, self.deps.clock.now()).await?;
+        let known = self
+            .deps
+            .store
+            .mark_opened(agency.no, job, reference, self.deps.clock.now())
+            .await?;
         self.deps.bells.events.notify_waiters();
         Ok(known)
     }

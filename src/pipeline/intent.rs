@@ -48,8 +48,18 @@ impl Pump {
     ) -> Self {
         let mut routes = deps.routes.on(channel).to_vec();
         routes.sort_by_key(|route| std::cmp::Reverse(route.weight));
-        let lines = routes.into_iter().map(|route| Arc::new(Line::new(route))).collect();
-        Self { deps, channel, ready, claimer, settler, lines }
+        let lines = routes
+            .into_iter()
+            .map(|route| Arc::new(Line::new(route)))
+            .collect();
+        Self {
+            deps,
+            channel,
+            ready,
+            claimer,
+            settler,
+            lines,
+        }
     }
 
     /// Pumps until stopping is asked for.
@@ -97,8 +107,12 @@ impl Pump {
         let batch = IntentBatch {
             gateway: line.route.name.clone(),
             rate: line.route.rate,
-            ahead: if urgent { policy.slots_ahead_urgent } else { policy.slots_ahead },
-            entries: taken.iter().map(|ready| entry(ready)).collect(),
+            ahead: if urgent {
+                policy.slots_ahead_urgent
+            } else {
+                policy.slots_ahead
+            },
+            entries: taken.iter().map(entry).collect(),
         };
         let intents = match self.deps.store.intend(batch).await {
             Ok(intents) => intents,
@@ -112,7 +126,7 @@ impl Pump {
 
     /// Takes by lane and turn, and asks the last gate: the clock has moved since the plan. An urgent
     /// head is not mixed with other lanes, because it may reach further ahead.
-    async fn take(&self, room: usize) -> Vec<Box<Ready>> {
+    async fn take(&self, room: usize) -> Vec<Ready> {
         let mut taken = self.ready.take(self.channel, room);
         if self.ready.len() * 2 < self.deps.policy.hold_total {
             self.deps.bells.room.notify_waiters();
@@ -128,14 +142,20 @@ impl Pump {
         let mut open = Vec::with_capacity(taken.len());
         let mut stale = Vec::new();
         for ready in taken {
-            if ready.held.needs_lookup(steady, self.deps.policy.register_fresh) {
-                stale.push(Held { contact: None, ..ready.held });
+            if ready
+                .held
+                .needs_lookup(steady, self.deps.policy.register_fresh)
+            {
+                stale.push(Held {
+                    contact: None,
+                    ..ready.held
+                });
                 continue;
             }
             match gate_again(ready, now) {
                 Gate::Open(ready) if ready.outbound.channel() == self.channel => open.push(ready),
                 Gate::Open(ready) => self.ready.push(vec![ready]),
-                Gate::Shut(settlement) => self.settler.settle(*settlement).await,
+                Gate::Shut(settlement) => self.settler.settle(settlement).await,
             }
         }
         if !stale.is_empty() {
@@ -145,16 +165,13 @@ impl Pump {
     }
 
     /// Sends what was granted on its way, settles what was refused, puts the rest back.
-    async fn launch(
-        &self,
-        line: &Arc<Line>,
-        taken: Vec<Box<Ready>>,
-        intents: Intents,
-    ) -> Duration {
+    async fn launch(&self, line: &Arc<Line>, taken: Vec<Ready>, intents: Intents) -> Duration {
         let arrived = self.deps.clock.monotonic();
-        let mut taken: Vec<Option<Box<Ready>>> = taken.into_iter().map(Some).collect();
+        let mut taken: Vec<Option<Ready>> = taken.into_iter().map(Some).collect();
         for Granted { index, starts_in } in intents.granted {
-            let Some(mut ready) = taken.get_mut(index).and_then(Option::take) else { continue };
+            let Some(mut ready) = taken.get_mut(index).and_then(Option::take) else {
+                continue;
+            };
             ready.held.claimed.delivery = ready.outbound.delivery;
             let flight = Flight {
                 deps: Arc::clone(&self.deps),
@@ -168,7 +185,7 @@ impl Pump {
         }
         for (index, refused) in intents.refused {
             if let Some(ready) = taken.get_mut(index).and_then(Option::take) {
-                self.refused(*ready, refused).await;
+                self.refused(ready, refused).await;
             }
         }
         let rest: Vec<_> = taken.into_iter().flatten().collect();
@@ -179,7 +196,9 @@ impl Pump {
         if intents.next_in > Duration::from_secs(1) {
             line.pause_until(arrived.plus(intents.next_in.min(Duration::from_secs(2))));
         }
-        intents.next_in.clamp(Duration::from_millis(1), Duration::from_secs(1))
+        intents
+            .next_in
+            .clamp(Duration::from_millis(1), Duration::from_secs(1))
     }
 
     async fn refused(&self, ready: Ready, refused: Refused) {
@@ -205,14 +224,20 @@ impl Pump {
                     .await;
             }
             Refused::Cancelled => {
-                self.settler.settle(withhold(held, Reason::Cancelled, now, None)).await;
+                self.settler
+                    .settle(withhold(held, Reason::Cancelled, now, None))
+                    .await;
             }
             Refused::Opened => {
-                self.settler.settle(withhold(held, Reason::Opened, now, None)).await;
+                self.settler
+                    .settle(withhold(held, Reason::Opened, now, None))
+                    .await;
             }
             Refused::Covered(position) => {
                 let by = self.reference_of(held, position).await;
-                self.settler.settle(withhold(held, Reason::Covered, now, by)).await;
+                self.settler
+                    .settle(withhold(held, Reason::Covered, now, by))
+                    .await;
             }
             Refused::Stopped => self.hand_back(&[(held.claimed.delivery, held.claim)]).await,
         }
@@ -234,13 +259,16 @@ impl Pump {
     async fn hand_back(&self, deliveries: &[(DeliveryId, crate::domain::ids::ClaimId)]) {
         if let Err(error) = self.deps.store.hand_back(deliveries, None).await {
             record::store_error("hand_back");
-            tracing::error!(error = &error as &dyn std::error::Error, "cannot hand deliveries back; they wait for the end of this worker");
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "cannot hand deliveries back; they wait for the end of this worker"
+            );
         }
     }
 
     /// The intent's commit is in doubt: nothing is sent; what was written becomes unknown, the rest
     /// goes on. Tried until the store answers.
-    async fn in_doubt(&self, taken: &[Box<Ready>], error: &StoreError) {
+    async fn in_doubt(&self, taken: &[Ready], error: &StoreError) {
         record::store_error("intend");
         tracing::warn!(
             error = error as &dyn std::error::Error,
@@ -256,10 +284,16 @@ impl Pump {
         }
         let policy = &self.deps.policy;
         let mut pause = Duration::from_millis(100);
-        while let Err(error) =
-            self.deps.store.abandon(&all, policy.unknown_sms, policy.unknown_email).await
+        while let Err(error) = self
+            .deps
+            .store
+            .abandon(&all, policy.unknown_sms, policy.unknown_email)
+            .await
         {
-            tracing::warn!(error = &error as &dyn std::error::Error, "cannot abandon intents yet");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "cannot abandon intents yet"
+            );
             self.deps.clock.sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(5));
         }

@@ -46,7 +46,11 @@ struct Sorted {
 impl BrokerIntake {
     /// Over a source.
     pub fn new(deps: Arc<Deps>, intake: Intake, source: Arc<dyn JobSource>) -> Self {
-        Self { deps, intake, source }
+        Self {
+            deps,
+            intake,
+            source,
+        }
     }
 
     /// Takes messages until the source is stopped.
@@ -64,10 +68,15 @@ impl BrokerIntake {
     }
 
     async fn take(&self, batch: Vec<Incoming>) {
-        let Sorted { jobs, requests, refused } = self.sort(batch);
+        let Sorted {
+            jobs,
+            requests,
+            refused,
+        } = self.sort(batch);
         let (offers, handles): (Vec<_>, Vec<_>) = jobs.into_iter().unzip();
         if !offers.is_empty() {
-            self.until_stored(|| self.intake.store(offers.clone())).await;
+            self.until_stored(|| self.intake.store(offers.clone()))
+                .await;
             self.source.ack_all(handles).await;
         }
         for (agency, kind, body, handle) in requests {
@@ -82,7 +91,14 @@ impl BrokerIntake {
 
     fn sort(&self, batch: Vec<Incoming>) -> Sorted {
         let mut sorted = Sorted::default();
-        for Incoming { sender, lane, kind, body, handle } in batch {
+        for Incoming {
+            sender,
+            lane,
+            kind,
+            body,
+            handle,
+        } in batch
+        {
             let agency = match sender {
                 Ok(id) => self.deps.directory.by_id(&id).cloned().ok_or(Refusal {
                     reason: format!("agency {id} is not configured here"),
@@ -92,7 +108,14 @@ impl BrokerIntake {
             };
             match (agency, kind) {
                 (Ok(agency), MessageKind::Job) => {
-                    sorted.jobs.push((Offer { agency, body, lane: Some(lane) }, handle));
+                    sorted.jobs.push((
+                        Offer {
+                            agency,
+                            body,
+                            lane: Some(lane),
+                        },
+                        handle,
+                    ));
                 }
                 (Ok(agency), MessageKind::Cancel | MessageKind::Opened) => {
                     sorted.requests.push((agency, kind, body, handle));
@@ -121,7 +144,10 @@ impl BrokerIntake {
                 }
                 Err(error) => {
                     record::store_error("accept");
-                    tracing::warn!(error = &error as &dyn std::error::Error, "cannot store what the broker gave; keeping it");
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "cannot store what the broker gave; keeping it"
+                    );
                     if !paused {
                         self.source.pause().await;
                         paused = true;
@@ -139,11 +165,13 @@ impl BrokerIntake {
                 Ok(CancelBody { job }) => {
                     let known = self.until_stored(|| self.intake.cancel(agency, &job)).await;
                     if known.is_none() {
-                        self.reject(agency, Some(&job), "/job", "there is no job of this id").await;
+                        self.reject(agency, Some(&job), "/job", "there is no job of this id")
+                            .await;
                     }
                 }
                 Err(_unreadable) => {
-                    self.reject(agency, None, "", "a cancel message is {\"job\": id}").await;
+                    self.reject(agency, None, "", "a cancel message is {\"job\": id}")
+                        .await;
                 }
             },
             MessageKind::Opened => match serde_json::from_slice::<OpenedBody>(body) {
@@ -166,8 +194,10 @@ impl BrokerIntake {
     }
 
     async fn reject(&self, agency: &Agency, job: Option<&JobName>, pointer: &str, problem: &str) {
-        let problem =
-            event::Problem { pointer: pointer.to_owned(), problem: problem.to_owned() };
+        let problem = event::Problem {
+            pointer: pointer.to_owned(),
+            problem: problem.to_owned(),
+        };
         let event = event::job_rejected(
             agency.no,
             job,
@@ -175,15 +205,22 @@ impl BrokerIntake {
             Reason::Invalid,
             std::slice::from_ref(&problem),
         );
-        self.until_stored(|| self.intake.tell(vec![event.clone()])).await;
+        self.until_stored(|| self.intake.tell(vec![event.clone()]))
+            .await;
     }
 
     async fn refuse(&self, refusal: &Refusal) {
         record::jobs("unauthenticated");
         tracing::warn!(reason = %refusal.reason, "a message from the broker is refused");
-        let agency = refusal.tell.as_ref().and_then(|id| self.deps.directory.by_id(id));
+        let agency = refusal
+            .tell
+            .as_ref()
+            .and_then(|id| self.deps.directory.by_id(id));
         if let Some(agency) = agency {
-            let problem = event::Problem { pointer: String::new(), problem: refusal.reason.clone() };
+            let problem = event::Problem {
+                pointer: String::new(),
+                problem: refusal.reason.clone(),
+            };
             let event = event::job_rejected(
                 agency.no,
                 None,
@@ -191,7 +228,8 @@ impl BrokerIntake {
                 Reason::Unauthenticated,
                 std::slice::from_ref(&problem),
             );
-            self.until_stored(|| self.intake.tell(vec![event.clone()])).await;
+            self.until_stored(|| self.intake.tell(vec![event.clone()]))
+                .await;
         }
     }
 }

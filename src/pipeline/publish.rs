@@ -59,7 +59,10 @@ impl Publisher {
                 }
                 Err(error) => {
                     record::store_error("publish");
-                    tracing::warn!(error = &error as &dyn std::error::Error, "cannot publish events");
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "cannot publish events"
+                    );
                     self.deps.clock.sleep(Duration::from_secs(1)).await;
                     continue;
                 }
@@ -77,7 +80,10 @@ impl Publisher {
     async fn finish(&self) {
         while matches!(self.round().await, Ok(Round::More)) {}
         if let Err(error) = self.deps.store.release(ROLE, self.deps.worker()).await {
-            tracing::debug!(error = &error as &dyn std::error::Error, "the publisher's lease runs out by itself");
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "the publisher's lease runs out by itself"
+            );
         }
     }
 
@@ -88,14 +94,22 @@ impl Publisher {
         }
         let numbered = store.number_events(NUMBER).await?;
         let Some(sink) = &self.sink else {
-            return Ok(if numbered == NUMBER { Round::More } else { Round::Idle });
+            return Ok(if numbered == NUMBER {
+                Round::More
+            } else {
+                Round::Idle
+            });
         };
         if !sink.is_ready() {
             return Ok(Round::Held);
         }
         let waiting = store.unpublished(WINDOW).await?;
         if waiting.is_empty() {
-            return Ok(if numbered > 0 { Round::More } else { Round::Idle });
+            return Ok(if numbered > 0 {
+                Round::More
+            } else {
+                Round::Idle
+            });
         }
         let published =
             futures::future::join_all(waiting.iter().map(|some| self.publish(sink.as_ref(), some)));
@@ -103,7 +117,11 @@ impl Publisher {
         let upto: Vec<_> = published.iter().filter_map(|(upto, _)| *upto).collect();
         store.mark_published(&upto).await?;
         let all = published.iter().all(|(_, all)| *all);
-        Ok(if all || numbered > 0 && !upto.is_empty() { Round::More } else { Round::Held })
+        Ok(if all || numbered > 0 && !upto.is_empty() {
+            Round::More
+        } else {
+            Round::Held
+        })
     }
 
     /// One agency's window; the sequence up to which it is out, and whether that is all of it.
@@ -114,10 +132,16 @@ impl Publisher {
     ) -> (Option<(crate::domain::ids::AgencyNo, i64)>, bool) {
         let Some(agency) = self.deps.directory.by_no(waiting.agency) else {
             // No queue of an agency that is not configured: its events stay in the feed.
-            let last = waiting.events.last().map(|event| (waiting.agency, event.sequence));
+            let last = waiting
+                .events
+                .last()
+                .map(|event| (waiting.agency, event.sequence));
             return (last, true);
         };
-        let out = sink.publish(&agency.id, &waiting.events).await.min(waiting.events.len());
+        let out = sink
+            .publish(&agency.id, &waiting.events)
+            .await
+            .min(waiting.events.len());
         record::events(out, waiting.events.len() - out);
         if out < waiting.events.len() {
             tracing::warn!(
@@ -127,6 +151,9 @@ impl Publisher {
             );
         }
         let last = out.checked_sub(1).and_then(|i| waiting.events.get(i));
-        (last.map(|event| (waiting.agency, event.sequence)), out == waiting.events.len())
+        (
+            last.map(|event| (waiting.agency, event.sequence)),
+            out == waiting.events.len(),
+        )
     }
 }

@@ -8,7 +8,8 @@ use parking_lot::Mutex;
 use crate::domain::contact::Contact;
 use crate::domain::fair::FairQueue;
 use crate::domain::ids::{AgencyNo, ClaimId, Reference};
-use crate::domain::job::{Templates, To, Values};
+use crate::domain::job::template::Templates;
+use crate::domain::job::{To, Values};
 use crate::domain::kinds::{Channel, Lane};
 use crate::ports::clock::Monotonic;
 use crate::ports::gateway::Outbound;
@@ -85,12 +86,12 @@ pub struct Ready {
 /// What waits for a slot, per channel.
 #[derive(Debug, Default)]
 pub struct ReadySet {
-    sms: Mutex<FairQueue<Box<Ready>>>,
-    email: Mutex<FairQueue<Box<Ready>>>,
+    sms: Mutex<FairQueue<Ready>>,
+    email: Mutex<FairQueue<Ready>>,
 }
 
 impl ReadySet {
-    fn queue(&self, channel: Channel) -> &Mutex<FairQueue<Box<Ready>>> {
+    fn queue(&self, channel: Channel) -> &Mutex<FairQueue<Ready>> {
         match channel {
             Channel::Sms => &self.sms,
             Channel::Email => &self.email,
@@ -118,7 +119,7 @@ impl ReadySet {
     }
 
     /// Adds at the end of the turn.
-    pub fn push(&self, ready: Vec<Box<Ready>>) {
+    pub fn push(&self, ready: Vec<Ready>) {
         for ready in ready {
             let mut queue = self.queue(ready.outbound.channel()).lock();
             let (agency, lane) = (ready.held.claimed.agency, ready.held.claimed.lane);
@@ -129,7 +130,7 @@ impl ReadySet {
     }
 
     /// Puts back what got no slot, the first last, so that the order is as before.
-    pub fn put_back(&self, channel: Channel, ready: Vec<Box<Ready>>) {
+    pub fn put_back(&self, channel: Channel, ready: Vec<Ready>) {
         let mut queue = self.queue(channel).lock();
         for ready in ready.into_iter().rev() {
             let (agency, lane) = (ready.held.claimed.agency, ready.held.claimed.lane);
@@ -140,24 +141,26 @@ impl ReadySet {
     }
 
     /// Takes the next by lane and turn, at most `limit`.
-    pub fn take(&self, channel: Channel, limit: usize) -> Vec<Box<Ready>> {
+    pub fn take(&self, channel: Channel, limit: usize) -> Vec<Ready> {
         let mut queue = self.queue(channel).lock();
         let mut taken = Vec::with_capacity(limit.min(queue.len()));
         while taken.len() < limit {
-            let Some((.., ready)) = queue.pop() else { break };
+            let Some((.., ready)) = queue.pop() else {
+                break;
+            };
             taken.push(ready);
         }
         taken
     }
 
     /// Takes out everything, for example at the end.
-    pub fn drain(&self) -> Vec<Box<Ready>> {
+    pub fn drain(&self) -> Vec<Ready> {
         self.drain_held_before(None)
     }
 
     /// Takes out what is held since before `limit`.
-    pub fn drain_held_before(&self, limit: Option<Monotonic>) -> Vec<Box<Ready>> {
-        let leave = |ready: &Box<Ready>| limit.is_none_or(|limit| ready.held.since < limit);
+    pub fn drain_held_before(&self, limit: Option<Monotonic>) -> Vec<Ready> {
+        let leave = |ready: &Ready| limit.is_none_or(|limit| ready.held.since < limit);
         let mut gone = self.sms.lock().drain_where(leave);
         gone.extend(self.email.lock().drain_where(leave));
         gone

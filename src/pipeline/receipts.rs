@@ -72,9 +72,16 @@ impl Receipts {
                 open.push(index);
                 continue;
             }
-            let Some((record, label)) = labels.of(found.delivery) else { continue };
+            let Some((record, label)) = labels.of(found.delivery) else {
+                continue;
+            };
             match self.next(found, receipt, record, at) {
-                Some(next) => applied.push(settlement(found, next, label, receipt.at.unwrap_or(at).min(at))),
+                Some(next) => applied.push(settlement(
+                    found,
+                    next,
+                    label,
+                    receipt.at.unwrap_or(at).min(at),
+                )),
                 None => record::receipts("repeated", 1),
             }
         }
@@ -84,7 +91,10 @@ impl Receipts {
             if seen.insert(settlement.delivery) {
                 record::receipts("applied", 1);
                 self.settler.settle(settlement).await;
-            } else if let Some(index) = found.iter().position(|f| f.as_ref().is_some_and(|f| f.delivery == settlement.delivery)) {
+            } else if let Some(index) = found.iter().position(|f| {
+                f.as_ref()
+                    .is_some_and(|f| f.delivery == settlement.delivery)
+            }) {
                 open.push(index);
             }
         }
@@ -102,7 +112,10 @@ impl Receipts {
         let current = found.state.status(false);
         let (status, reason) = receipt::merge(current, receipt.status)?;
         if status == Status::Failed && self.may_fall_back(found, record, at) {
-            return Some(Next::Fallback { reason: reason.unwrap_or(Reason::Unreachable), due: at });
+            return Some(Next::Fallback {
+                reason: reason.unwrap_or(Reason::Unreachable),
+                due: at,
+            });
         }
         Some(Next::Settled {
             status,
@@ -117,14 +130,17 @@ impl Receipts {
     /// deadline; the plan of that delivery asks the register anew.
     fn may_fall_back(&self, found: &FoundTry, record: &JobRecord, at: Timestamp) -> bool {
         let rules = &record.rules;
-        let Some(agency) = self.deps.directory.by_no(record.agency) else { return false };
+        let Some(agency) = self.deps.directory.by_no(record.agency) else {
+            return false;
+        };
         let occasion = found.delivery.occasion();
         rules.channel.falls_back()
             && rules.purpose.is_some()
             && found.slot == 0
             && found.delivery.channel() == rules.channel.first()
             && record.cancelled_at.is_none()
-            && at < crate::domain::plan::deadline(rules, record.accepted_at, occasion, &agency.hours)
+            && at
+                < crate::domain::plan::deadline(rules, record.accepted_at, occasion, &agency.hours)
     }
 
     /// Tries parked receipts again, woken after each settling; until stopping is asked for.
@@ -133,7 +149,10 @@ impl Receipts {
             let bell = self.deps.bells.receipts.notified();
             if let Err(error) = self.round().await {
                 record::store_error("receipts");
-                tracing::warn!(error = &error as &dyn std::error::Error, "cannot match parked receipts");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot match parked receipts"
+                );
             }
             if !self.deps.pause(Duration::from_millis(200)).await {
                 return;
@@ -150,7 +169,9 @@ impl Receipts {
         let mut after = 0;
         loop {
             let parked = self.deps.store.parked(after, BATCH).await?;
-            let Some(last) = parked.last() else { return Ok(()) };
+            let Some(last) = parked.last() else {
+                return Ok(());
+            };
             after = last.id;
             self.rematch(&parked).await?;
         }
@@ -183,7 +204,11 @@ impl Receipts {
 fn settlement(found: &FoundTry, next: Next, label: Label, at: Timestamp) -> Settlement {
     Settlement {
         delivery: found.delivery,
-        guard: Guard::Unclaimed { state: found.state, version: found.version, due: found.due },
+        guard: Guard::Unclaimed {
+            state: found.state,
+            version: found.version,
+            due: found.due,
+        },
         tried: None,
         next,
         label,

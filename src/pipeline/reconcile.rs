@@ -11,7 +11,9 @@ use crate::domain::plan;
 use crate::domain::state::State;
 use crate::domain::status::{Reason, Status};
 use crate::domain::time::Timestamp;
-use crate::ports::store::{CHUNK_SIZE, Guard, JobRecord, Label, Next, Settlement, StoreError, UnknownDelivery};
+use crate::ports::store::{
+    CHUNK_SIZE, Guard, JobRecord, Label, Next, Settlement, StoreError, UnknownDelivery,
+};
 use crate::telemetry::record;
 
 use super::deps::{Agency, Deps};
@@ -23,10 +25,16 @@ const BATCH: u32 = 500;
 pub async fn run(deps: Arc<Deps>, settler: Settler) {
     let shortest = deps.policy.unknown_sms.min(deps.policy.unknown_email);
     let often = (shortest / 4).clamp(Duration::from_millis(100), Duration::from_secs(2));
-    while deps.pause(often.mul_f64(0.75 + 0.5 * deps.entropy.unit())).await {
+    while deps
+        .pause(often.mul_f64(0.75 + 0.5 * deps.entropy.unit()))
+        .await
+    {
         if let Err(error) = round(&deps, &settler).await {
             record::store_error("reconcile");
-            tracing::warn!(error = &error as &dyn std::error::Error, "cannot reconcile unknown tries");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "cannot reconcile unknown tries"
+            );
         }
     }
 }
@@ -39,12 +47,20 @@ async fn round(deps: &Deps, settler: &Settler) -> Result<(), StoreError> {
     let now = deps.clock.now();
     let labels = Labels::load(deps, unknown.iter().map(|u| u.delivery)).await?;
     for one in unknown {
-        let Some((record, label)) = labels.of(one.delivery) else { continue };
-        let Some(agency) = deps.directory.by_no(record.agency) else { continue };
+        let Some((record, label)) = labels.of(one.delivery) else {
+            continue;
+        };
+        let Some(agency) = deps.directory.by_no(record.agency) else {
+            continue;
+        };
         settler
             .settle(Settlement {
                 delivery: one.delivery,
-                guard: Guard::Unclaimed { state: State::Unknown, version: one.version, due: one.due },
+                guard: Guard::Unclaimed {
+                    state: State::Unknown,
+                    version: one.version,
+                    due: one.due,
+                },
                 tried: None,
                 next: decide(&one, record, agency, now),
                 label,
@@ -65,7 +81,11 @@ fn decide(one: &UnknownDelivery, record: &JobRecord, agency: &Agency, now: Times
         && record.cancelled_at.is_none()
         && now < deadline;
     if again {
-        return Next::Wait { due: now, slot: 1, tries: one.tries };
+        return Next::Wait {
+            due: now,
+            slot: 1,
+            tries: one.tries,
+        };
     }
     Next::Settled {
         status: Status::Uncertain,
@@ -92,8 +112,9 @@ impl Labels {
         deps: &Deps,
         deliveries: impl Iterator<Item = crate::domain::ids::DeliveryId>,
     ) -> Result<Self, StoreError> {
-        let mut chunks: Vec<(JobNo, u16)> =
-            deliveries.map(|id| (id.job(), id.position() / CHUNK_SIZE)).collect();
+        let mut chunks: Vec<(JobNo, u16)> = deliveries
+            .map(|id| (id.job(), id.position() / CHUNK_SIZE))
+            .collect();
         chunks.sort_unstable();
         chunks.dedup();
         let mut jobs: Vec<JobNo> = chunks.iter().map(|(job, _)| *job).collect();
@@ -103,15 +124,19 @@ impl Labels {
             .into_iter()
             .map(|record| (record.no, (record.clone(), Arc::new(record.name))))
             .collect();
-        let references =
-            chunks.into_iter().map(|chunk| ((chunk.job, chunk.no), chunk.references)).collect();
+        let references = chunks
+            .into_iter()
+            .map(|chunk| ((chunk.job, chunk.no), chunk.references))
+            .collect();
         Ok(Self { jobs, references })
     }
 
     /// The job and label of a delivery.
     pub fn of(&self, delivery: crate::domain::ids::DeliveryId) -> Option<(&JobRecord, Label)> {
         let (record, name) = self.jobs.get(&delivery.job())?;
-        let chunk = self.references.get(&(delivery.job(), delivery.position() / CHUNK_SIZE))?;
+        let chunk = self
+            .references
+            .get(&(delivery.job(), delivery.position() / CHUNK_SIZE))?;
         let reference = chunk.get(usize::from(delivery.position() % CHUNK_SIZE))?;
         let label = Label {
             agency: record.agency,

@@ -38,7 +38,10 @@ pub struct Resolver {
 impl Resolver {
     /// A resolver with an empty memory.
     pub fn new(deps: Arc<Deps>) -> Self {
-        Self { deps, answers: Mutex::default() }
+        Self {
+            deps,
+            answers: Mutex::default(),
+        }
     }
 
     /// Gives every person an answer of at most five minutes ago. What could not be resolved comes
@@ -66,7 +69,10 @@ impl Resolver {
         for mut one in held {
             self.answer(&mut one);
             if one.needs_lookup(now, fresh) {
-                let pause = failed.get(&inquiry_of(&one)).copied().unwrap_or(Duration::from_secs(1));
+                let pause = failed
+                    .get(&inquiry_of(&one))
+                    .copied()
+                    .unwrap_or(Duration::from_secs(1));
                 waiting.push(wait(&one, at.plus(pause), at));
             } else {
                 resolved.push(one);
@@ -89,7 +95,10 @@ impl Resolver {
                 && let Some(To::Person(person)) = &one.to
             {
                 let entry = asked.entry(inquiry_of(one));
-                entry.or_insert_with(|| (one.claimed.agency, Vec::new())).1.push(person.clone());
+                entry
+                    .or_insert_with(|| (one.claimed.agency, Vec::new()))
+                    .1
+                    .push(person.clone());
             }
         }
         for (_, persons) in asked.values_mut() {
@@ -127,7 +136,9 @@ impl Resolver {
     pub fn forget_old(&self) {
         let now = self.deps.clock.monotonic();
         let fresh = self.deps.policy.register_fresh;
-        self.answers.lock().retain(|_, (_, at)| now.since(*at) < fresh);
+        self.answers
+            .lock()
+            .retain(|_, (_, at)| now.since(*at) < fresh);
     }
 
     /// One batch; a batch that the register calls wrong is bisected until the number that it means
@@ -168,12 +179,14 @@ impl Resolver {
     fn pause_after(&self, error: &RegisterError) -> Duration {
         let jitter = 1.0 + self.deps.entropy.unit();
         match error {
-            RegisterError::Unavailable { retry_after: Some(wait), .. } => {
-                (*wait).min(Duration::from_hours(1))
+            RegisterError::Unavailable {
+                retry_after: Some(wait),
+                ..
+            } => (*wait).min(Duration::from_hours(1)),
+            RegisterError::Unavailable {
+                retry_after: None, ..
             }
-            RegisterError::Unavailable { retry_after: None, .. } | RegisterError::Refused => {
-                Duration::from_secs(5).mul_f64(jitter)
-            }
+            | RegisterError::Refused => Duration::from_secs(5).mul_f64(jitter),
             RegisterError::Forbidden(_) => Duration::from_secs(60).mul_f64(jitter),
         }
     }

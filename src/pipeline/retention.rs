@@ -25,9 +25,16 @@ pub struct Ages {
 
 /// Erases until stopping is asked for.
 pub async fn run(deps: Arc<Deps>, ages: Ages) {
-    let shortest = ages.text.min(ages.identity).min(ages.facts).min(ages.events);
+    let shortest = ages
+        .text
+        .min(ages.identity)
+        .min(ages.facts)
+        .min(ages.events);
     let often = (shortest / 4).clamp(Duration::from_millis(200), Duration::from_mins(10));
-    while deps.pause(often.mul_f64(0.75 + 0.5 * deps.entropy.unit())).await {
+    while deps
+        .pause(often.mul_f64(0.75 + 0.5 * deps.entropy.unit()))
+        .await
+    {
         let now = deps.clock.now();
         loop {
             let erased = deps
@@ -48,7 +55,10 @@ pub async fn run(deps: Arc<Deps>, ages: Ages) {
                 }
                 Err(error) => {
                     record::store_error("erase");
-                    tracing::warn!(error = &error as &dyn std::error::Error, "cannot erase what may not be kept");
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "cannot erase what may not be kept"
+                    );
                     break;
                 }
             }

@@ -50,7 +50,13 @@ pub struct SettleLoop {
 /// A settler and its loop.
 pub fn settling(deps: Arc<Deps>) -> (Settler, SettleLoop) {
     let (sender, receiver) = mpsc::channel(WAITING);
-    (Settler { queue: sender }, SettleLoop { deps, queue: receiver })
+    (
+        Settler { queue: sender },
+        SettleLoop {
+            deps,
+            queue: receiver,
+        },
+    )
 }
 
 impl SettleLoop {
@@ -128,7 +134,9 @@ pub fn after_try(deps: &Deps, held: &Held, outcome: &Outcome) -> Settlement {
         Outcome::Unknown => (
             TryOutcome::Unknown,
             None,
-            Next::AwaitReceipt { until: now.plus(deps.policy.unknown(channel)) },
+            Next::AwaitReceipt {
+                until: now.plus(deps.policy.unknown(channel)),
+            },
         ),
         Outcome::NotSent(fault) => (TryOutcome::NotSent, None, after_fault(deps, held, fault)),
     };
@@ -160,7 +168,11 @@ pub fn forfeit(deps: &Deps, held: &Held) -> Settlement {
             outcome: TryOutcome::NotSent,
             provider_reference: None,
         }),
-        next: Next::Wait { due: now, slot: claimed.slot, tries: claimed.tries },
+        next: Next::Wait {
+            due: now,
+            slot: claimed.slot,
+            tries: claimed.tries,
+        },
         label: held.label(),
         at: now,
     }
@@ -182,8 +194,12 @@ fn after_fault(deps: &Deps, held: &Held, fault: &Fault) -> Next {
     let channel = claimed.delivery.channel();
     let record = &held.job.record;
     let occasion = claimed.delivery.occasion();
-    let deadline =
-        plan::deadline(&record.rules, record.accepted_at, occasion, &held.job.agency.hours);
+    let deadline = plan::deadline(
+        &record.rules,
+        record.accepted_at,
+        occasion,
+        &held.job.agency.hours,
+    );
     let tries = claimed.tries + 1;
     let policy = deps.policy.retry(channel);
     let random = deps.entropy.unit();

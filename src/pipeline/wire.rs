@@ -57,7 +57,10 @@ impl Line {
         let slots = self.route.rate.per_second().min(2_000.0) * 0.25;
         let limit = (requests + queue.min(2_000.0)).min(requests.max(1.0) + slots.max(1.0) * 4.0);
         let limit = limit.ceil() as usize;
-        (limit.saturating_sub(self.in_flight.load(Ordering::Relaxed)), (limit / 4).max(1))
+        (
+            limit.saturating_sub(self.in_flight.load(Ordering::Relaxed)),
+            (limit / 4).max(1),
+        )
     }
 
     /// One more is on its way.
@@ -70,9 +73,12 @@ impl Line {
     }
 
     fn took(&self, time: Duration) {
-        let new = u64::try_from(time.as_micros()).unwrap_or(u64::MAX).min(60_000_000);
+        let new = u64::try_from(time.as_micros())
+            .unwrap_or(u64::MAX)
+            .min(60_000_000);
         let old = self.mean_micros.load(Ordering::Relaxed);
-        self.mean_micros.store((old * 7 + new) / 8, Ordering::Relaxed);
+        self.mean_micros
+            .store((old * 7 + new) / 8, Ordering::Relaxed);
     }
 
     /// Whether this process leaves the line alone for now.
@@ -96,7 +102,7 @@ pub struct Flight {
     /// Where the outcome goes.
     pub settler: Settler,
     /// What goes.
-    pub ready: Box<Ready>,
+    pub ready: Ready,
     /// When its slot begins.
     pub starts_at: Monotonic,
 }
@@ -134,7 +140,11 @@ impl Flight {
             record::slot_forfeited(&self.line.route.name);
             return None;
         }
-        let submit = self.line.route.gateway.submit(&self.ready.outbound, self.line.route.deadline);
+        let submit = self
+            .line
+            .route
+            .gateway
+            .submit(&self.ready.outbound, self.line.route.deadline);
         let outcome = AssertUnwindSafe(submit).catch_unwind().await.unwrap_or_else(|_panic| {
             tracing::error!(gateway.name = %self.line.route.name, "the gateway's adapter panicked; the try is unknown");
             Outcome::Unknown
@@ -147,16 +157,22 @@ impl Flight {
 
     /// Not about this message: the whole fleet leaves the gateway alone for a while.
     async fn pause(&self, retry_after: Option<Duration>) {
-        let pause = retry_after.unwrap_or(PAUSE).clamp(Duration::from_millis(100), Duration::from_hours(1));
+        let pause = retry_after
+            .unwrap_or(PAUSE)
+            .clamp(Duration::from_millis(100), Duration::from_hours(1));
         let name = &self.line.route.name;
         let now = self.deps.clock.monotonic();
         if !self.line.is_paused(now) {
             tracing::warn!(gateway.name = %name, pause_seconds = pause.as_secs_f64(), "{name} cannot take anything now; it is left alone");
         }
-        self.line.pause_until(now.plus(pause.min(Duration::from_secs(2))));
+        self.line
+            .pause_until(now.plus(pause.min(Duration::from_secs(2))));
         if let Err(error) = self.deps.store.pause(name, pause).await {
             record::store_error("pause");
-            tracing::warn!(error = &error as &dyn std::error::Error, "cannot tell the fleet to leave {name} alone");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "cannot tell the fleet to leave {name} alone"
+            );
         }
     }
 }
