@@ -63,6 +63,16 @@ impl Templates {
     /// All texts that are no templates, or that no recipient could be told: a problem each, with a
     /// pointer such as `/message/nb/sms`.
     pub fn compile(message: &Message) -> Result<Self, Vec<Problem>> {
+        let (templates, problems) = Self::compile_all(message);
+        if problems.is_empty() {
+            Ok(templates)
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// As [`Self::compile`], with the texts that could be compiled.
+    pub(in crate::domain::job) fn compile_all(message: &Message) -> (Self, Vec<Problem>) {
         let mut templates = Self {
             plain: engine::plain(),
             html: engine::html(),
@@ -79,11 +89,7 @@ impl Templates {
                 }
             }
         }
-        if problems.is_empty() {
-            Ok(templates)
-        } else {
-            Err(problems)
-        }
+        (templates, problems)
     }
 
     /// Renders the SMS in `language`, cleaned by [`clean_sms`].
