@@ -2,6 +2,7 @@
 
 mod message;
 pub mod parse;
+pub mod preview;
 mod recipient;
 mod rules;
 pub mod template;
