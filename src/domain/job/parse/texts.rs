@@ -28,6 +28,14 @@ impl Audience<'_> {
         }
     }
 
+    /// How many are told apart by their values.
+    fn len(&self) -> usize {
+        match self {
+            Self::Listed(list) => list.0.len(),
+            Self::Street => 1,
+        }
+    }
+
     /// Whether anybody may be told on `channel`.
     fn needs(&self, channel: Channel, rule: ChannelRule) -> bool {
         let persons = self.has_persons() && rule.allows(channel);
@@ -53,13 +61,19 @@ pub(super) fn check_texts(
         return;
     };
     name_absent_texts(message, whom, rule, problems);
-    let (templates, wrong) = Templates::compile_all(message);
+    let (mut templates, wrong) = Templates::compile_all(message);
     problems.extend(wrong);
     let wanted = Wanted {
         person: texts_for(&templates, &channels(rule), templates.languages()),
         phone: texts_for(&templates, &[Channel::Sms], [default]),
         email: texts_for(&templates, &[Channel::Email], [default]),
     };
+    let most = wanted
+        .person
+        .len()
+        .max(wanted.phone.len())
+        .max(wanted.email.len());
+    templates.share_fuel(whom.len() * most);
     Check {
         templates: &templates,
         wanted: &wanted,
@@ -223,9 +237,13 @@ impl Check<'_> {
                 self.told_once.insert((language, part));
                 self.at_text(language, part, error.fault.to_string());
             }
+            // Told once: finding it again for everybody is the work that is refused.
+            RenderFault::TooMuchWork => {
+                self.told_once.insert((language, part));
+                self.problems.add(&at_values, error.to_string());
+            }
             RenderFault::Missing { name: None }
             | RenderFault::Values { .. }
-            | RenderFault::TooMuchWork
             | RenderFault::TooLong
             | RenderFault::NotOneLine
             | RenderFault::Blank => self.problems.add(&at_values, error.to_string()),

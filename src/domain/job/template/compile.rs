@@ -7,7 +7,7 @@ use std::fmt;
 use minijinja::{Environment, ErrorKind};
 
 use super::clean::{clean_body, clean_sms};
-use super::engine::{self, Filling, MAX_TEXT_BYTES, fault_of, filling};
+use super::engine::{self, FUEL, Filling, JOB_FUEL, MAX_TEXT_BYTES, fault_of, filling};
 use super::error::{Part, RenderError, RenderFault};
 use crate::domain::event::Problem;
 use crate::domain::job::{Message, Texts, Values};
@@ -134,6 +134,14 @@ impl Templates {
         Language::ALL.iter().copied().filter(|language| {
             self.has(*language, Channel::Sms) || self.has(*language, Channel::Email)
         })
+    }
+
+    /// Lets every rendering have no more than its share of [`JOB_FUEL`]; for checking a whole job.
+    pub(in crate::domain::job) fn share_fuel(&mut self, renderings: usize) {
+        let renderings = u64::try_from(renderings).unwrap_or(u64::MAX).max(1);
+        let share = Some(FUEL.min(JOB_FUEL / renderings));
+        self.plain.set_fuel(share);
+        self.html.set_fuel(share);
     }
 
     /// Whether the text says the same to everybody.

@@ -176,3 +176,19 @@ fn values_are_strings_numbers_and_booleans() {
         ]
     );
 }
+
+#[test]
+fn a_job_that_would_take_minutes_to_check_is_refused_in_seconds() {
+    let loops = "{{ a }}{% for i in range(5000) %}{% if i == 1 %}x{% endif %}{% endfor %}";
+    let job = |n: usize| {
+        let recipients = vec![json!({"phone": "99999999", "values": {"a": 1}}); n];
+        texts(json!({"nb": {"sms": loops}}), json!(recipients))
+    };
+    assert!(read(&job(1)).is_ok());
+    assert_eq!(
+        wrong(&job(10_000)),
+        [
+            "/recipients/0/values: the text at /message/nb/sms takes too much work to fill; make its loops smaller"
+        ]
+    );
+}
