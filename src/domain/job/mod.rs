@@ -1,6 +1,8 @@
 //! A job: what an agency enqueued. One text, one or many recipients, one set of rules.
 
 mod message;
+pub mod parse;
+pub mod preview;
 mod recipient;
 mod rules;
 pub mod template;

@@ -7,7 +7,7 @@ use std::fmt;
 use minijinja::{Environment, ErrorKind};
 
 use super::clean::{clean_body, clean_sms};
-use super::engine::{self, Filling, MAX_TEXT_BYTES, fault_of, filling};
+use super::engine::{self, FUEL, Filling, JOB_FUEL, MAX_TEXT_BYTES, fault_of, filling};
 use super::error::{Part, RenderError, RenderFault};
 use crate::domain::event::Problem;
 use crate::domain::job::{Message, Texts, Values};
@@ -63,6 +63,16 @@ impl Templates {
     /// All texts that are no templates, or that no recipient could be told: a problem each, with a
     /// pointer such as `/message/nb/sms`.
     pub fn compile(message: &Message) -> Result<Self, Vec<Problem>> {
+        let (templates, problems) = Self::compile_all(message);
+        if problems.is_empty() {
+            Ok(templates)
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// As [`Self::compile`], with the texts that could be compiled.
+    pub(in crate::domain::job) fn compile_all(message: &Message) -> (Self, Vec<Problem>) {
         let mut templates = Self {
             plain: engine::plain(),
             html: engine::html(),
@@ -79,11 +89,7 @@ impl Templates {
                 }
             }
         }
-        if problems.is_empty() {
-            Ok(templates)
-        } else {
-            Err(problems)
-        }
+        (templates, problems)
     }
 
     /// Renders the SMS in `language`, cleaned by [`clean_sms`].
@@ -128,6 +134,14 @@ impl Templates {
         Language::ALL.iter().copied().filter(|language| {
             self.has(*language, Channel::Sms) || self.has(*language, Channel::Email)
         })
+    }
+
+    /// Lets every rendering have no more than its share of [`JOB_FUEL`]; for checking a whole job.
+    pub(in crate::domain::job) fn share_fuel(&mut self, renderings: usize) {
+        let renderings = u64::try_from(renderings).unwrap_or(u64::MAX).max(1);
+        let share = Some(FUEL.min(JOB_FUEL / renderings));
+        self.plain.set_fuel(share);
+        self.html.set_fuel(share);
     }
 
     /// Whether the text says the same to everybody.

@@ -10,6 +10,9 @@ use crate::domain::job::Values;
 
 /// How much work one rendering may take: about so many instructions, or 64 bytes each.
 pub const FUEL: u64 = 50_000;
+/// How much work checking all recipients of one job may take, so that no job holds up the others:
+/// some seconds at worst, and enough for 10,000 e-mails of full length in four languages.
+pub const JOB_FUEL: u64 = 200_000_000;
 /// The most that a template may hold and that a text may come to.
 pub const MAX_TEXT_BYTES: usize = 64 * 1024;
 /// How deep macros and loops may nest.

@@ -9,7 +9,7 @@ mod tests;
 
 pub use clean::{clean_body, clean_sms};
 pub use compile::{RenderedEmail, Templates};
-pub use engine::{FUEL, MAX_TEXT_BYTES};
+pub use engine::{FUEL, JOB_FUEL, MAX_TEXT_BYTES};
 pub use error::{Part, RenderError, RenderFault};
 
 pub(in crate::domain::job) use engine::{Filling, filling};
