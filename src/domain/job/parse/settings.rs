@@ -70,6 +70,7 @@ impl Settings {
             reminders: self.reminders,
             if_uncertain: self.if_uncertain?,
             audience,
+            distinct: false,
         })
     }
 }
