@@ -120,11 +120,16 @@ pub struct Event {
 }
 
 impl Event {
+    /// The `id` of the envelope, unique among all events.
+    pub fn id(&self, agency: &AgencyId) -> String {
+        format!("{agency}-{}", self.sequence)
+    }
+
     /// The CloudEvents 1.0 envelope in structured JSON, as AMQP, feed and webhook carry it.
     pub fn to_cloudevent(&self, agency: &AgencyId) -> String {
         let mut envelope = Map::new();
         envelope.insert("specversion".into(), json!("1.0"));
-        envelope.insert("id".into(), json!(format!("{agency}-{}", self.sequence)));
+        envelope.insert("id".into(), json!(self.id(agency)));
         envelope.insert("source".into(), json!(format!("/budstikke/{agency}")));
         envelope.insert("type".into(), json!(format!("no.budstikke.{}", self.kind)));
         if let Some(subject) = &self.subject {

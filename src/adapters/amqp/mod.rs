@@ -1,1 +1,39 @@
-//! RabbitMQ: jobs in, events out.
+//! RabbitMQ: jobs in, events out (contract section 3).
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`names`] | every name on the broker |
+//! | [`topology`] | what is declared, and the error when something else stands there |
+//! | [`permissions`] | what `budstikke broker` prints |
+//! | [`settings`], [`link`] | one connection, kept for ever |
+//! | [`sender`] | who sent a message: pure |
+//! | [`ledger`] | which acknowledgements may be one frame: pure |
+//! | [`consumer`] | [`crate::ports::job_source::JobSource`] |
+//! | [`publisher`] | confirms; [`events`] is [`crate::ports::event_sink::EventSink`] over it |
+//! | [`dead`] | dead letters: list, show, replay |
+//! | [`client`] | an agency's side, for `budstikke submit --amqp` |
+
+pub mod client;
+pub mod consumer;
+pub mod dead;
+pub mod error;
+pub mod events;
+mod handle;
+mod ledger;
+mod link;
+pub mod names;
+pub mod permissions;
+pub mod publisher;
+mod sender;
+mod session;
+pub mod settings;
+pub mod topology;
+
+pub use client::AmqpClient;
+pub use consumer::{AmqpJobs, Prefetch};
+pub use dead::DeadLetters;
+pub use error::AmqpError;
+pub use events::AmqpEvents;
+pub use publisher::Publisher;
+pub use settings::AmqpSettings;
+pub use topology::{AgencyRoute, Topology};

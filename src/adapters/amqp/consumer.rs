@@ -1,0 +1,182 @@
+//! Jobs in: [`JobSource`] over RabbitMQ (contract section 3; ).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::timeout;
+use tracing::warn;
+
+use super::error::AmqpError;
+use super::handle::Office;
+use super::link::{Link, LinkState, keep};
+use super::publisher::Publisher;
+use super::sender::Directory;
+use super::session::{ConsumerSession, Mode, Shared};
+use super::settings::AmqpSettings;
+use super::topology::Topology;
+use crate::ports::clock::Clock;
+use crate::ports::job_source::{Handle, Incoming, JobSource, SourceError};
+
+/// How long [`JobSource::pause`], [`JobSource::resume`] and [`JobSource::stop`] wait until the
+/// broker has said yes. The wish stands afterwards all the same.
+const APPLY_LIMIT: Duration = Duration::from_secs(10);
+
+/// How many messages the broker sends ahead per queue, 1–2,000 (the most that a quorum queue
+/// allows). 100–300 give the full throughput. The memory it may take is this times the number of
+/// queues times the size of the bodies; all of it comes again after a disturbance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prefetch(pub u16);
+
+impl Default for Prefetch {
+    fn default() -> Self {
+        Self(200)
+    }
+}
+
+/// Consumes every agency's two queues. Ends when it is dropped.
+#[derive(Debug)]
+pub struct AmqpJobs {
+    shared: Arc<Shared>,
+    directory: Directory,
+    office: Arc<Office>,
+}
+
+impl AmqpJobs {
+    /// Starts connecting and consuming; must be called on a Tokio runtime. Dead letters go through
+    /// `publisher`, which has a connection of its own.
+    pub fn start(
+        settings: AmqpSettings,
+        topology: Topology,
+        prefetch: Prefetch,
+        publisher: Arc<Publisher>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let directory = Directory::new(topology.agencies(), settings.user());
+        let shared = Arc::new(Shared::new(Link::new(settings, "consumer")));
+        let session = ConsumerSession {
+            shared: Arc::clone(&shared),
+            topology,
+            prefetch: prefetch.0.clamp(1, 2_000),
+        };
+        tokio::spawn(keep(shared.link.clone(), session));
+        Self {
+            shared,
+            directory,
+            office: Arc::new(Office { publisher, clock }),
+        }
+    }
+
+    /// Sends the acknowledgements that wait and closes the connection; what was handed out and not
+    /// settled is delivered again.
+    pub async fn close(&self) {
+        self.shared.link.close().await;
+    }
+
+    async fn switch(&self, to: Mode) {
+        self.shared.wanted.send_replace(to);
+        let mut state = self.shared.link.watch();
+        let mut applied = self.shared.applied.subscribe();
+        let switched = async {
+            tokio::select! {
+                // Ended channels mean that the source ended.
+                _ = applied.wait_for(|mode| *mode == Some(to)) => {}
+                // Not connected: the next connection begins in the new mode.
+                _ = state.wait_for(|state| !is_connected(state)) => {}
+            }
+        };
+        if timeout(APPLY_LIMIT, switched).await.is_err() {
+            warn!(
+                ?to,
+                "RabbitMQ has not answered in time; consumers change when it does"
+            );
+        }
+    }
+}
+
+const fn is_connected(state: &LinkState) -> bool {
+    match state {
+        LinkState::Ready | LinkState::Blocked => true,
+        LinkState::Connecting | LinkState::Refused(_) | LinkState::Closed => false,
+    }
+}
+
+impl Drop for AmqpJobs {
+    fn drop(&mut self) {
+        self.shared.link.stop.cancel();
+    }
+}
+
+#[async_trait]
+impl JobSource for AmqpJobs {
+    async fn next(&self, limit: usize) -> Result<Vec<Incoming>, SourceError> {
+        let mut wanted = self.shared.wanted.subscribe();
+        let mut state = self.shared.link.watch();
+        loop {
+            let mut arrived = std::pin::pin!(self.shared.arrived.notified());
+            arrived.as_mut().enable();
+            let mode = *wanted.borrow_and_update();
+            match mode {
+                Mode::Stopped => return Ok(Vec::new()),
+                Mode::Running => {
+                    let taken = self.shared.take(limit.max(1));
+                    if !taken.is_empty() {
+                        return Ok(taken
+                            .into_iter()
+                            .map(|message| message.into_incoming(&self.directory, &self.office))
+                            .collect());
+                    }
+                }
+                Mode::Paused => {}
+            }
+            let ended = match &*state.borrow_and_update() {
+                LinkState::Refused(why) => Some(Err(refused(why))),
+                LinkState::Closed => Some(Ok(Vec::new())),
+                LinkState::Connecting | LinkState::Ready | LinkState::Blocked => None,
+            };
+            if let Some(ended) = ended {
+                return ended;
+            }
+            // Whichever it is, look again; the senders live as long as `self`.
+            tokio::select! {
+                () = arrived => {}
+                _ = wanted.changed() => {}
+                _ = state.changed() => {}
+            }
+        }
+    }
+
+    async fn ack_all(&self, handles: Vec<Handle>) {
+        for handle in handles {
+            handle.0.ack().await;
+        }
+        self.shared.flush().await;
+    }
+
+    async fn pause(&self) {
+        self.switch(Mode::Paused).await;
+    }
+
+    async fn resume(&self) {
+        self.switch(Mode::Running).await;
+    }
+
+    async fn stop(&self) {
+        self.switch(Mode::Stopped).await;
+        if !is_connected(&self.shared.link.state()) {
+            // What was handed out over a connection that is gone cannot be settled any more.
+            self.shared.link.stop.cancel();
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        self.shared.link.is_ready()
+    }
+}
+
+fn refused(why: &Arc<AmqpError>) -> SourceError {
+    SourceError::Refused {
+        reason: why.to_string(),
+        source: Box::new(Arc::clone(why)),
+    }
+}

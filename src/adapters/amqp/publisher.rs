@@ -1,0 +1,282 @@
+//! Publishing with confirms, over a connection that does nothing else: the broker stops
+//! reading connections that publish while it is short of memory or disk, and an acknowledgement on
+//! such a connection would be stuck with it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::{FutureExt, StreamExt};
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::{BasicProperties, Channel, Confirmation, Connection, Event, PublisherConfirm};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout, timeout_at};
+use tracing::warn;
+
+use super::error::{AmqpError, NOT_FOUND, reply};
+use super::link::{Link, LinkState, Session, keep};
+use super::settings::AmqpSettings;
+use super::topology::Topology;
+
+/// How long a window of confirms may take.
+const CONFIRM_LIMIT: Duration = Duration::from_secs(10);
+/// How often the connection is looked at besides its own reports.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A message for the broker.
+#[derive(Debug, Clone)]
+pub(super) struct Message {
+    pub(super) exchange: &'static str,
+    pub(super) routing_key: String,
+    pub(super) properties: BasicProperties,
+    pub(super) body: bytes::Bytes,
+}
+
+/// What is known of a published message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Receipt {
+    /// On disk in every queue it was routed to, and in at least one.
+    Confirmed,
+    /// No queue is bound for its key, or there is no such exchange.
+    Unroutable,
+    /// A queue did not take it: it is full.
+    Full,
+    /// The broker forbids it, or something that was sent along with it.
+    Refused(String),
+    /// It may or may not be there.
+    Unknown,
+}
+
+#[derive(Debug)]
+struct Shared {
+    link: Link,
+    channel: Mutex<Option<Channel>>,
+    /// The present connection is of no use any more.
+    renew: Notify,
+}
+
+/// A connection that publishes with confirms and comes back by itself. Ends when it is dropped.
+#[derive(Debug)]
+pub struct Publisher {
+    shared: Arc<Shared>,
+}
+
+impl Publisher {
+    /// Starts connecting; must be called on a Tokio runtime. Declares `topology` on every new
+    /// connection, if there is one.
+    pub fn start(settings: AmqpSettings, topology: Option<Topology>) -> Self {
+        let shared = Arc::new(Shared {
+            link: Link::new(settings, "publisher"),
+            channel: Mutex::new(None),
+            renew: Notify::new(),
+        });
+        let session = PublisherSession {
+            shared: Arc::clone(&shared),
+            topology,
+        };
+        tokio::spawn(keep(shared.link.clone(), session));
+        Self { shared }
+    }
+
+    /// Connected, declared and not blocked.
+    pub fn is_ready(&self) -> bool {
+        self.shared.link.is_ready()
+    }
+
+    /// The settings it was started with.
+    pub fn settings(&self) -> &AmqpSettings {
+        &self.shared.link.settings
+    }
+
+    /// Waits until it is ready, at most `limit`.
+    ///
+    /// # Errors
+    /// Why it never will be, or that it took too long.
+    pub async fn ready(&self, limit: Duration) -> Result<(), Arc<AmqpError>> {
+        let mut state = self.shared.link.watch();
+        let settled = state.wait_for(|state| match state {
+            LinkState::Ready | LinkState::Refused(_) | LinkState::Closed => true,
+            LinkState::Connecting | LinkState::Blocked => false,
+        });
+        let late = || Arc::new(self.shared.link.disturbed("not ready in time"));
+        match timeout(limit, settled).await {
+            Ok(Ok(state)) => match &*state {
+                LinkState::Refused(why) => Err(Arc::clone(why)),
+                LinkState::Ready => Ok(()),
+                LinkState::Connecting | LinkState::Blocked | LinkState::Closed => Err(late()),
+            },
+            Ok(Err(_)) | Err(_) => Err(late()),
+        }
+    }
+
+    /// Closes the connection.
+    pub async fn close(&self) {
+        self.shared.link.close().await;
+    }
+
+    /// Publishes all, mandatory, then waits for the confirms: one receipt per message, in order.
+    pub(super) async fn publish(&self, messages: &[Message]) -> Vec<Receipt> {
+        let mut receipts = Vec::with_capacity(messages.len());
+        let channel = self.shared.channel.lock().clone();
+        if let Some(channel) = channel.filter(|_| self.is_ready()) {
+            let deadline = Instant::now() + CONFIRM_LIMIT;
+            let mut confirms = Vec::with_capacity(messages.len());
+            for message in messages {
+                let sending = send(&channel, message);
+                match timeout_at(deadline, sending).await {
+                    Ok(confirm) => confirms.push(confirm),
+                    Err(_) => break,
+                }
+            }
+            for confirm in confirms {
+                receipts.push(self.receipt(confirm, deadline).await);
+            }
+            let overdue = confirms_missing(&receipts, messages.len());
+            if overdue && channel.status().connected() && self.is_ready() {
+                self.shared.renew.notify_one();
+            }
+        }
+        receipts.resize(messages.len(), Receipt::Unknown);
+        receipts
+    }
+
+    async fn receipt(
+        &self,
+        confirm: lapin::Result<PublisherConfirm>,
+        deadline: Instant,
+    ) -> Receipt {
+        let mut confirm = match confirm {
+            Ok(confirm) => confirm,
+            Err(error) => return refused_or_unknown(&error),
+        };
+        let mut state = self.shared.link.watch();
+        let not_ready = state.wait_for(|state| !matches!(state, LinkState::Ready));
+        let said = tokio::select! {
+            biased;
+            said = &mut confirm => Some(said),
+            _ = not_ready => confirm.now_or_never(),
+            () = tokio::time::sleep_until(deadline) => None,
+        };
+        match said {
+            Some(Ok(Confirmation::Ack(None))) => Receipt::Confirmed,
+            Some(Ok(Confirmation::Ack(Some(_)))) => Receipt::Unroutable,
+            Some(Ok(Confirmation::Nack(_))) => Receipt::Full,
+            Some(Ok(Confirmation::NotRequested)) | None => Receipt::Unknown,
+            Some(Err(error)) => refused_or_unknown(&error),
+        }
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        self.shared.link.stop.cancel();
+    }
+}
+
+fn confirms_missing(receipts: &[Receipt], published: usize) -> bool {
+    receipts.len() < published || receipts.contains(&Receipt::Unknown)
+}
+
+async fn send(channel: &Channel, message: &Message) -> lapin::Result<PublisherConfirm> {
+    let options = BasicPublishOptions {
+        mandatory: true,
+        ..Default::default()
+    };
+    let key = match lapin::types::ShortString::try_new(message.routing_key.as_str()) {
+        Ok(key) => key,
+        Err(long) => return Err(std::io::Error::other(long).into()),
+    };
+    channel
+        .basic_publish(
+            message.exchange.into(),
+            key,
+            options,
+            &message.body,
+            message.properties.clone(),
+        )
+        .await
+}
+
+fn refused_or_unknown(error: &lapin::Error) -> Receipt {
+    match reply(error) {
+        Some((NOT_FOUND, _)) => Receipt::Unroutable,
+        // Anything from 500 up is about the connection, not about the message (AMQP 0-9-1, 1.2).
+        Some((code, text)) if (400..500).contains(&code) || code == 311 => Receipt::Refused(text),
+        Some(_) | None => Receipt::Unknown,
+    }
+}
+
+struct PublisherSession {
+    shared: Arc<Shared>,
+    topology: Option<Topology>,
+}
+
+#[async_trait]
+impl Session for PublisherSession {
+    async fn run(&mut self, connection: &Connection, link: &Link) -> Result<(), AmqpError> {
+        let ended = self.serve(connection, link).await;
+        self.shared.channel.lock().take();
+        ended
+    }
+}
+
+impl PublisherSession {
+    async fn serve(&self, connection: &Connection, link: &Link) -> Result<(), AmqpError> {
+        let mut events = connection.events_listener();
+        let channel = connection
+            .create_channel()
+            .await
+            .map_err(|error| link.unavailable(error))?;
+        if let Some(topology) = &self.topology {
+            topology.declare(&channel, &link.settings).await?;
+        }
+        channel
+            .confirm_select(ConfirmSelectOptions::default())
+            .await
+            .map_err(|error| link.unavailable(error))?;
+        *self.shared.channel.lock() = Some(channel);
+        link.set(LinkState::Ready);
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        loop {
+            tokio::select! {
+                () = link.stop.cancelled() => return Ok(()),
+                () = self.shared.renew.notified() => {
+                    return Err(link.disturbed("confirms did not come; connecting anew"));
+                }
+                event = events.next() => on_event(event, link)?,
+                _ = look.tick() => alive(connection, link)?,
+            }
+        }
+    }
+}
+
+/// What a report of the connection means for the link.
+pub(super) fn on_event(event: Option<Event>, link: &Link) -> Result<(), AmqpError> {
+    match event {
+        Some(Event::Error(error)) => Err(link.unavailable(error)),
+        Some(Event::ConnectionBlocked(reason)) => {
+            warn!(
+                purpose = link.purpose,
+                reason, "RabbitMQ takes no messages for now"
+            );
+            link.set(LinkState::Blocked);
+            Ok(())
+        }
+        Some(Event::ConnectionUnblocked) => {
+            link.set(LinkState::Ready);
+            Ok(())
+        }
+        Some(_) => Ok(()),
+        None => Err(link.disturbed("the connection ended")),
+    }
+}
+
+/// The connection's own opinion, in case its report was missed.
+pub(super) fn alive(connection: &Connection, link: &Link) -> Result<(), AmqpError> {
+    if connection.status().connected() {
+        Ok(())
+    } else {
+        Err(link.disturbed("the connection ended"))
+    }
+}
