@@ -169,7 +169,10 @@ impl Connection {
         };
         self.last_used = Instant::now();
         match &sent {
-            Ok(_) => self.messages += 1,
+            Ok(_) => {
+                self.messages += 1;
+                self.refusals = 0;
+            }
             Err(_) => self.refusals += 1,
         }
         sent

@@ -54,7 +54,7 @@ pub struct Recycle {
     pub age: Duration,
     /// After so long without a message.
     pub idle: Duration,
-    /// After so many refused messages; relays slow down or hang up on clients that are often wrong.
+    /// After so many refused messages in a row; relays slow down or hang up on clients that are often wrong.
     pub refusals: u32,
 }
 

@@ -183,7 +183,13 @@ async fn a_relay_that_is_not_there_is_the_channels_fault() {
 #[tokio::test]
 async fn a_greylisted_recipient_is_accepted_when_tried_again() {
     let server = server(Script::default().with(Rule::greylist(Duration::from_millis(20)))).await;
-    let relay = relay(settings(&server));
+    let relay = relay(RelaySettings {
+        recycle: Recycle {
+            refusals: u32::MAX,
+            ..Recycle::default()
+        },
+        ..settings(&server)
+    });
     assert_eq!(relay.submit(&hello(1), AMPLE).await, TRANSIENT);
     let until = Instant::now() + AMPLE;
     while !matches!(

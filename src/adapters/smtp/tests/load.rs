@@ -100,7 +100,7 @@ async fn an_accepted_message_is_there_once_whatever_the_server_throws() {
 
 #[tokio::test]
 async fn a_cancelled_message_does_not_poison_the_next() {
-    for at in [At::Banner, At::MailFrom, At::RcptTo, At::Data, At::Dot] {
+    for at in [At::MailFrom, At::RcptTo, At::Data, At::Dot] {
         for pipelining in [true, false] {
             let slow = Rule::new(at, Act::Delay(Duration::from_millis(500)));
             let server = server(Script {
@@ -114,9 +114,10 @@ async fn a_cancelled_message_does_not_poison_the_next() {
                 Outcome::Accepted { .. }
             ));
             server.set_script(Script::default().with(slow.times(1)));
-            let cancelled =
-                tokio::time::timeout(Duration::from_millis(100), relay.submit(&hello(1), AMPLE));
-            assert_eq!(cancelled.await.is_err(), at != At::Banner, "{at:?}");
+            let message = hello(1);
+            let submitting = relay.submit(&message, AMPLE);
+            let cancelled = tokio::time::timeout(Duration::from_millis(100), submitting).await;
+            assert!(cancelled.is_err(), "{at:?}");
             server
                 .set_script(Script::default().with(Rule::unknown_user(|to| to == "r2@example.no")));
             let refused = relay.submit(&hello(2), AMPLE).await;
