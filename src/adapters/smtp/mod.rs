@@ -1,12 +1,13 @@
 //! E-mail relays over SMTP.
 //!
 //! The dialogue is our own, because only the one who speaks it knows its [`Stage`], and only the
-//! stage tells *not sent* from *unknown*. To follow a message, read: relay, message, pool, session,
-//! wire, classify.
+//! stage tells *not sent* from *unknown*. To follow a message, read: relay, message, pool, opening,
+//! session, wire, classify.
 
 mod classify;
 mod dial;
 mod message;
+mod opening;
 mod pool;
 mod relay;
 mod relay_url;

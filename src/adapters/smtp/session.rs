@@ -5,14 +5,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
 use super::classify::{Answer, Stage};
-use super::dial::{Line, TlsMaker, connect};
-use super::relay_url::{RelayUrl, Tls};
+use super::dial::{Line, TlsMaker};
+use super::relay_url::RelayUrl;
 use super::settings::{Credentials, Recycle, Timeouts};
 use super::wire::{Commands, Offers, Reply, take_reply};
 
@@ -36,7 +34,7 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    fn at(stage: Stage, answer: Answer) -> Self {
+    pub(super) fn at(stage: Stage, answer: Answer) -> Self {
         Self { stage, answer }
     }
 }
@@ -51,109 +49,21 @@ pub(super) struct Dispatch {
 /// One connection that is ready for a message, as long as [`Connection::is_in_step`].
 #[derive(Debug)]
 pub(super) struct Connection {
-    target: Arc<Target>,
-    line: Line,
-    inbox: Vec<u8>,
+    pub(super) target: Arc<Target>,
+    pub(super) line: Line,
+    pub(super) inbox: Vec<u8>,
     pub(super) offers: Offers,
     /// False from the first byte of a message until its last expected reply.
-    in_step: bool,
+    pub(super) in_step: bool,
     /// A transaction was begun and refused: RSET comes first.
-    begun: bool,
-    opened: Instant,
-    last_used: Instant,
-    messages: u32,
-    refusals: u32,
+    pub(super) begun: bool,
+    pub(super) opened: Instant,
+    pub(super) last_used: Instant,
+    pub(super) messages: u32,
+    pub(super) refusals: u32,
 }
 
 impl Connection {
-    /// Connects, greets, encrypts and logs in.
-    pub(super) async fn open(target: &Arc<Target>, until: Instant) -> Result<Self, Failure> {
-        let limit = until.min(Instant::now() + target.timeouts.connect);
-        let tcp = within(limit, Stage::Connect, connect(&target.url)).await?;
-        let line = match target.url.tls() {
-            Tls::Off | Tls::WhenOffered | Tls::Required => Line::Plain(tcp),
-            Tls::FromTheStart => {
-                let limit = until.min(Instant::now() + target.timeouts.command);
-                let encrypted = encrypt(target, tcp);
-                within(limit, Stage::Greeting, encrypted).await?
-            }
-        };
-        let now = Instant::now();
-        let mut this = Self {
-            target: Arc::clone(target),
-            line,
-            inbox: Vec::new(),
-            offers: Offers::default(),
-            in_step: false,
-            begun: false,
-            opened: now,
-            last_used: now,
-            messages: 0,
-            refusals: 0,
-        };
-        this.expect(Stage::Greeting, 2, until).await?;
-        this.hello(until).await?;
-        this = this.secured(until).await?;
-        this.log_in(until).await?;
-        this.in_step = true;
-        Ok(this)
-    }
-
-    async fn hello(&mut self, until: Instant) -> Result<(), Failure> {
-        let ehlo = format!("EHLO {}\r\n", self.target.hello);
-        let reply = self.ask(Stage::Ehlo, &ehlo, 2, until).await?;
-        self.offers = Offers::of(&reply);
-        Ok(())
-    }
-
-    async fn secured(mut self, until: Instant) -> Result<Self, Failure> {
-        let wanted = match self.target.url.tls() {
-            Tls::Off | Tls::FromTheStart => false,
-            Tls::WhenOffered => self.offers.starttls,
-            Tls::Required if self.offers.starttls => true,
-            Tls::Required => return Err(Failure::at(Stage::StartTls, Answer::NotOffered)),
-        };
-        if !wanted {
-            return Ok(self);
-        }
-        self.ask(Stage::StartTls, "STARTTLS\r\n", 2, until).await?;
-        // Bytes sent before the handshake are somebody else's (CVE-2021-38371 and its kin).
-        let (Line::Plain(tcp), true) = (self.line, self.inbox.is_empty()) else {
-            return Err(Failure::at(Stage::StartTls, Answer::Unreadable));
-        };
-        let limit = until.min(Instant::now() + self.target.timeouts.command);
-        let encrypted = encrypt(&self.target, tcp);
-        self.line = within(limit, Stage::StartTls, encrypted).await?;
-        self.hello(until).await?;
-        Ok(self)
-    }
-
-    async fn log_in(&mut self, until: Instant) -> Result<(), Failure> {
-        let target = Arc::clone(&self.target);
-        let Some(Credentials { user, password }) = &target.credentials else {
-            return Ok(());
-        };
-        let may_be_plain = target.url.is_loopback() || target.url.tls() == Tls::Off;
-        if !self.line.is_encrypted() && !may_be_plain {
-            // Whoever strips STARTTLS from the offer would be told the password.
-            return Err(Failure::at(Stage::Auth, Answer::TlsFailed));
-        }
-        if self.offers.plain {
-            let secret = STANDARD.encode(format!("\0{user}\0{password}"));
-            let command = format!("AUTH PLAIN {secret}\r\n");
-            self.ask(Stage::Auth, &command, 2, until).await?;
-        } else if self.offers.login {
-            self.ask(Stage::Auth, "AUTH LOGIN\r\n", 3, until).await?;
-            let user = format!("{}\r\n", STANDARD.encode(user));
-            self.ask(Stage::Auth, &user, 3, until).await?;
-            let password = format!("{}\r\n", STANDARD.encode(password));
-            self.ask(Stage::Auth, &password, 2, until).await?;
-        } else {
-            return Err(Failure::at(Stage::Auth, Answer::NotOffered));
-        }
-        Ok(())
-    }
-
     /// Sends one message to one recipient. `Ok` is the positive reply to the final dot.
     ///
     /// Dropping the future leaves the connection out of step, never in it.
@@ -290,7 +200,7 @@ impl Connection {
         self.line.is_encrypted()
     }
 
-    async fn ask(
+    pub(super) async fn ask(
         &mut self,
         stage: Stage,
         command: &str,
@@ -311,7 +221,12 @@ impl Connection {
         within(limit, stage, written).await
     }
 
-    async fn expect(&mut self, stage: Stage, class: u16, until: Instant) -> Result<Reply, Failure> {
+    pub(super) async fn expect(
+        &mut self,
+        stage: Stage,
+        class: u16,
+        until: Instant,
+    ) -> Result<Reply, Failure> {
         let limit = until.min(Instant::now() + self.target.timeouts.command);
         let reply = self.read(stage, limit).await?;
         if reply.class() == class {
@@ -350,26 +265,11 @@ fn is_refusal(answer: &Answer) -> bool {
     }
 }
 
-async fn encrypt(target: &Target, tcp: tokio::net::TcpStream) -> Result<Line, Answer> {
-    target
-        .tls
-        .encrypt(tcp, target.url.host())
-        .await
-        .map_err(|error| {
-            tracing::warn!(
-                error = &*error as &dyn std::error::Error,
-                "the TLS handshake with {} failed",
-                target.url
-            );
-            Answer::TlsFailed
-        })
-}
-
 async fn closed<T>(io: impl Future<Output = io::Result<T>>) -> Result<T, Answer> {
     io.await.map_err(|_broken| Answer::Closed)
 }
 
-async fn within<T>(
+pub(super) async fn within<T>(
     limit: Instant,
     stage: Stage,
     step: impl Future<Output = Result<T, Answer>>,

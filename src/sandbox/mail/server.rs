@@ -23,6 +23,8 @@ pub(super) struct Shared {
     open: AtomicU64,
     peak: AtomicU64,
     total: AtomicU64,
+    /// Cancelled to end the connections that are open, and then replaced.
+    open_ones: Mutex<CancellationToken>,
 }
 
 impl Shared {
@@ -72,6 +74,7 @@ impl MailServer {
     pub async fn start_at(address: SocketAddr, script: Script) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
+        let stop = CancellationToken::new();
         let shared = Arc::new(Shared {
             running: Mutex::new(Arc::new(Running::new(script))),
             mailbox: Mailbox::default(),
@@ -79,9 +82,9 @@ impl MailServer {
             open: AtomicU64::new(0),
             peak: AtomicU64::new(0),
             total: AtomicU64::new(0),
+            open_ones: Mutex::new(stop.child_token()),
         });
-        let stop = CancellationToken::new();
-        let accepting = accept(listener, Arc::clone(&shared), stop.clone());
+        let accepting = accept(listener, Arc::clone(&shared));
         tokio::spawn(stop.clone().run_until_cancelled_owned(accepting));
         Ok(Self {
             address,
@@ -110,6 +113,12 @@ impl MailServer {
         *self.shared.running.lock() = Arc::new(Running::new(script));
     }
 
+    /// Hangs up on every connection, whatever it is doing; new ones are welcome.
+    pub fn hang_up(&self) {
+        let fresh = self.stop.child_token();
+        std::mem::replace(&mut *self.shared.open_ones.lock(), fresh).cancel();
+    }
+
     /// How often it misbehaved at `at`, delays included.
     pub fn thrown(&self, at: At) -> u64 {
         self.shared
@@ -134,15 +143,16 @@ impl Drop for MailServer {
     }
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>, stop: CancellationToken) {
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     loop {
         let Ok((tcp, _peer)) = listener.accept().await else {
             // Out of file handles: room comes when a connection ends.
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
             continue;
         };
+        let open = shared.open_ones.lock().clone();
         let session = serve(tcp, Counted::new(Arc::clone(&shared)));
-        tokio::spawn(stop.clone().run_until_cancelled_owned(session));
+        tokio::spawn(open.run_until_cancelled_owned(session));
     }
 }
 

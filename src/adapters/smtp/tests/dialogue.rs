@@ -223,21 +223,60 @@ async fn a_refused_recipient_does_not_disturb_the_next_one() {
 
 #[tokio::test]
 async fn a_connection_that_was_closed_while_idle_is_replaced_before_use() {
-    let server = server(Script::default().with(Rule::new(At::Rset, Act::Close))).await;
-    let relay = relay(RelaySettings {
-        recycle: Recycle {
-            idle: Duration::from_millis(20),
-            ..Recycle::default()
-        },
-        ..settings(&server)
-    });
+    let server = server(Script::default()).await;
+    let relay = relay(settings(&server));
     for position in 0..3 {
         let outcome = relay.submit(&hello(position), AMPLE).await;
         assert!(matches!(outcome, Outcome::Accepted { .. }), "{outcome:?}");
-        tokio::time::sleep(Duration::from_millis(30)).await;
+        server.hang_up();
+        let until = Instant::now() + AMPLE;
+        while server.connections().open > 0 {
+            assert!(Instant::now() < until, "still open");
+            tokio::task::yield_now().await;
+        }
     }
     assert_eq!(server.connections().total, 3);
-    assert_eq!(server.connections().peak, 1);
+}
+
+#[tokio::test]
+async fn a_connection_is_given_up_when_worn_out() {
+    let no_limit = Recycle::default();
+    for (recycle, total) in [
+        (no_limit, 1),
+        (
+            Recycle {
+                messages: 2,
+                ..no_limit
+            },
+            2,
+        ),
+        (
+            Recycle {
+                age: Duration::ZERO,
+                ..no_limit
+            },
+            4,
+        ),
+        (
+            Recycle {
+                idle: Duration::ZERO,
+                ..no_limit
+            },
+            4,
+        ),
+    ] {
+        let server = server(Script::default()).await;
+        let relay = relay(RelaySettings {
+            recycle,
+            ..settings(&server)
+        });
+        for position in 0..4 {
+            let outcome = relay.submit(&hello(position), AMPLE).await;
+            assert!(matches!(outcome, Outcome::Accepted { .. }), "{outcome:?}");
+        }
+        assert_eq!(server.connections().total, total, "{recycle:?}");
+        assert_eq!(server.mailbox().count(), 4, "{recycle:?}");
+    }
 }
 
 #[tokio::test]

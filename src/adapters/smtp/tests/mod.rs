@@ -3,5 +3,6 @@
 mod dialogue;
 mod letters;
 mod load;
+mod odd_servers;
 mod support;
 mod tls;

@@ -50,7 +50,7 @@ async fn an_encrypted_line_is_used_when_its_certificate_is_trusted_and_only_then
         (smtps, "smtps://HOST"),
     ] {
         let server = server(script).await;
-        let trusting = relay(with_url(&server, url, &[der.clone()]));
+        let trusting = relay(with_url(&server, url, std::slice::from_ref(&der)));
         let said = trusting.probe(AMPLE).await.expect(url);
         assert!(said.contains("(TLS"), "{url}: {said}");
         for position in 0..20 {
@@ -79,7 +79,11 @@ async fn an_encrypted_line_is_used_when_its_certificate_is_trusted_and_only_then
 async fn a_line_that_must_be_encrypted_is_not_used_open() {
     let (config, der) = certificate();
     let plain = server(Script::default()).await;
-    let relay_plain = relay(with_url(&plain, "smtp://HOST?tls=required", &[der.clone()]));
+    let relay_plain = relay(with_url(
+        &plain,
+        "smtp://HOST?tls=required",
+        std::slice::from_ref(&der),
+    ));
     assert_eq!(relay_plain.submit(&hello(1), AMPLE).await, CHANNEL);
     assert_eq!(plain.mailbox().count(), 0);
     for rule in [
@@ -101,7 +105,7 @@ async fn a_line_that_must_be_encrypted_is_not_used_open() {
         let relay = relay(with_url(
             &server,
             "smtp://HOST?tls=required",
-            &[der.clone()],
+            std::slice::from_ref(&der),
         ));
         assert_eq!(relay.submit(&hello(1), AMPLE).await, CHANNEL, "{shown}");
         assert_eq!(server.mailbox().count(), 0, "{shown}");
