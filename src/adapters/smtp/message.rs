@@ -200,3 +200,36 @@ fn with_crlf(text: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_address_that_stays_inside_its_brackets_is_written() {
+        for bad in [
+            "a@example.no>\r\nRCPT TO:<b@example.no",
+            "a@example.no> <b@example.no",
+            "a\n@example.no",
+            "a@example.no\0",
+            "a b@example.no",
+            "bl\u{e5}b\u{e6}r@example.no",
+            "@example.no",
+            "a@",
+            "a",
+            "",
+        ] {
+            assert_eq!(wire_address(bad), None, "{bad:?}");
+        }
+        let domain = wire_address("a@Bl\u{c5}b\u{e6}r.no").map(|a| a.domain().to_owned());
+        assert_eq!(domain.as_deref(), Some("xn--blbr-roah.no"));
+    }
+
+    #[test]
+    fn every_line_end_becomes_crlf() {
+        for raw in ["a\nb", "a\r\nb\r\n", "a\rb\r", "a\nb\n"] {
+            assert_eq!(with_crlf(raw), "a\r\nb\r\n", "{raw:?}");
+        }
+        assert_eq!(with_crlf("\r\r\n\n"), "\r\n\r\n\r\n");
+    }
+}

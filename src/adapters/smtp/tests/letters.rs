@@ -83,29 +83,13 @@ fn every_body_is_encoded_and_no_line_is_long() {
 }
 
 #[test]
-fn line_breaks_in_headers_and_addresses_are_refused() {
+fn line_breaks_in_headers_are_refused() {
     for subject in ["a\r\nBcc: x@example.no", "a\nb", "a\rb", "a\0b"] {
         let message = email(1, "kari@example.no", subject, "t");
         assert_eq!(
             write_letter(&message),
             Err(LetterError::Subject),
             "{subject:?}"
-        );
-    }
-    for to in [
-        "a@example.no>\r\nRCPT TO:<b@example.no",
-        "a\n@example.no",
-        "a@example.no\0",
-        "a b@example.no",
-        "blåbær@example.no",
-        "@example.no",
-        "a@",
-    ] {
-        let message = email(1, to, "s", "t");
-        assert_eq!(
-            write_letter(&message),
-            Err(LetterError::Recipient),
-            "{to:?}"
         );
     }
     for from in [
@@ -137,15 +121,11 @@ fn a_domain_outside_ascii_is_written_as_relays_know_it() {
 async fn a_message_that_cannot_be_written_is_refused_for_good_without_a_connection() {
     let server = server(Script::default()).await;
     let relay = relay(settings(&server));
-    for (message, reason) in [
-        (email(1, "a@b\r\nc.no", "s", "t"), Reason::InvalidAddress),
-        (email(1, "a@example.no", "s\nt", "t"), Reason::Invalid),
-        (with_from("nobody"), Reason::Invalid),
-    ] {
-        assert_eq!(
-            relay.submit(&message, AMPLE).await,
-            Outcome::NotSent(Fault::Permanent { reason })
-        );
+    let unsendable = Outcome::NotSent(Fault::Permanent {
+        reason: Reason::Invalid,
+    });
+    for message in [email(1, "a@example.no", "s\nt", "t"), with_from("nobody")] {
+        assert_eq!(relay.submit(&message, AMPLE).await, unsendable);
     }
     assert_eq!(server.connections().total, 0);
 }
