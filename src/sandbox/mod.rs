@@ -1,1 +1,3 @@
 //! The fake outside: SMS gateway, mail server and register, for demo, bench and tests alike.
+
+pub mod mail;

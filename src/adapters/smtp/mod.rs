@@ -1,1 +1,27 @@
 //! E-mail relays over SMTP.
+//!
+//! The dialogue is our own, because only the one who speaks it knows its [`Stage`], and only the
+//! stage tells *not sent* from *unknown*. To follow a message, read: relay, message, pool, opening,
+//! session, wire, classify.
+
+mod classify;
+mod dial;
+mod message;
+mod opening;
+mod pool;
+mod relay;
+mod relay_url;
+mod session;
+mod settings;
+
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+pub use classify::{Answer, Stage, classify};
+pub use message::{Letter, LetterError, write_letter};
+pub use relay::SmtpRelay;
+pub use relay_url::{RelayUrl, RelayUrlError, Tls};
+pub use settings::{Credentials, Recycle, RelayError, RelaySettings, Timeouts};
+pub use wire::Reply;

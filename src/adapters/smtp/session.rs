@@ -1,0 +1,282 @@
+//! One connection and its dialogue, with the stage known at every moment.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, timeout_at};
+
+use super::classify::{Answer, Stage};
+use super::dial::{Line, TlsMaker};
+use super::relay_url::RelayUrl;
+use super::settings::{Credentials, Recycle, Timeouts};
+use super::wire::{Commands, Offers, Reply, take_reply};
+
+/// What every connection of a relay has in common.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) url: RelayUrl,
+    pub(super) credentials: Option<Credentials>,
+    pub(super) hello: String,
+    pub(super) timeouts: Timeouts,
+    pub(super) recycle: Recycle,
+    pub(super) pipelining: bool,
+    pub(super) tls: TlsMaker,
+}
+
+/// Where a dialogue stopped, and on what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub(super) stage: Stage,
+    pub(super) answer: Answer,
+}
+
+impl Failure {
+    pub(super) fn at(stage: Stage, answer: Answer) -> Self {
+        Self { stage, answer }
+    }
+}
+
+/// What a message looks like on the wire.
+pub(super) struct Dispatch {
+    pub(super) commands: Commands,
+    /// With doubled dots and the final one.
+    pub(super) body: Vec<u8>,
+}
+
+/// One connection that is ready for a message, as long as [`Connection::is_in_step`].
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) target: Arc<Target>,
+    pub(super) line: Line,
+    pub(super) inbox: Vec<u8>,
+    pub(super) offers: Offers,
+    /// False from the first byte of a message until its last expected reply.
+    pub(super) in_step: bool,
+    /// A transaction was begun and refused: RSET comes first.
+    pub(super) begun: bool,
+    pub(super) opened: Instant,
+    pub(super) last_used: Instant,
+    pub(super) messages: u32,
+    pub(super) refusals: u32,
+}
+
+impl Connection {
+    /// Sends one message to one recipient. `Ok` is the positive reply to the final dot.
+    ///
+    /// Dropping the future leaves the connection out of step, never in it.
+    pub(super) async fn send(
+        &mut self,
+        dispatch: &Dispatch,
+        until: Instant,
+    ) -> Result<Reply, Failure> {
+        self.in_step = false;
+        let sent = match self.envelope(&dispatch.commands, until).await {
+            Ok(()) => self.body(&dispatch.body, until).await,
+            Err(failure) => Err(failure),
+        };
+        self.last_used = Instant::now();
+        match &sent {
+            Ok(_) => {
+                self.messages += 1;
+                self.refusals = 0;
+            }
+            Err(_) => self.refusals += 1,
+        }
+        sent
+    }
+
+    async fn envelope(&mut self, commands: &Commands, until: Instant) -> Result<(), Failure> {
+        let reset = if self.begun { "RSET\r\n" } else { "" };
+        let resetting = std::mem::take(&mut self.begun);
+        if self.target.pipelining && self.offers.pipelining {
+            let all = commands.together(reset);
+            self.write(Stage::MailFrom, all.as_bytes(), until).await?;
+            if resetting {
+                self.expect(Stage::MailFrom, 2, until).await?;
+            }
+            return self.pipelined_replies(until).await;
+        }
+        if resetting {
+            self.ask(Stage::MailFrom, reset, 2, until).await?;
+        }
+        for (stage, command, class) in [
+            (Stage::MailFrom, commands.mail.as_str(), 2),
+            (Stage::RcptTo, commands.rcpt.as_str(), 2),
+            (Stage::Data, "DATA\r\n", 3),
+        ] {
+            if let Err(failure) = self.ask(stage, command, class, until).await {
+                let refused = is_refusal(&failure.answer);
+                self.in_step = refused;
+                self.begun = refused;
+                return Err(failure);
+            }
+        }
+        Ok(())
+    }
+
+    /// The first refusal counts; the replies behind it are read so that the next message finds the
+    /// connection in step.
+    async fn pipelined_replies(&mut self, until: Instant) -> Result<(), Failure> {
+        let mut first: Option<Failure> = None;
+        for (stage, class) in [(Stage::MailFrom, 2), (Stage::RcptTo, 2), (Stage::Data, 3)] {
+            match (self.expect(stage, class, until).await, &first) {
+                (Ok(_), None) => {}
+                (Ok(_), Some(_)) if stage == Stage::Data => {
+                    // The relay waits for a message without recipient. Hanging up is the one answer
+                    // to that which cannot send anything.
+                    return first.map_or(Ok(()), Err);
+                }
+                (Ok(_), Some(_)) => {}
+                (Err(failure), None) => {
+                    let refused = is_refusal(&failure.answer);
+                    first = Some(failure);
+                    if !refused {
+                        break;
+                    }
+                }
+                (Err(failure), Some(_)) if !is_refusal(&failure.answer) => {
+                    return first.map_or(Ok(()), Err);
+                }
+                (Err(_), Some(_)) => {}
+            }
+        }
+        match first {
+            None => Ok(()),
+            Some(failure) => {
+                self.in_step = is_refusal(&failure.answer);
+                self.begun = self.in_step;
+                Err(failure)
+            }
+        }
+    }
+
+    /// Body and final dot in one write. As long as a write has not taken the last byte, the dot has
+    /// not left; the deadline is looked at before, and bounds the writing too.
+    async fn body(&mut self, body: &[u8], until: Instant) -> Result<Reply, Failure> {
+        if Instant::now() >= until {
+            return Err(Failure::at(Stage::Body, Answer::TimedOut));
+        }
+        let limit = until.min(Instant::now() + self.target.timeouts.command);
+        within(limit, Stage::Body, closed(self.line.write_all(body))).await?;
+        let limit = until.min(Instant::now() + self.target.timeouts.final_dot);
+        within(limit, Stage::AfterDot, closed(self.line.flush())).await?;
+        let reply = self.read(Stage::AfterDot, limit).await?;
+        self.in_step = matches!(reply.class(), 2 | 4 | 5) && reply.code() != 421;
+        if reply.class() == 2 {
+            Ok(reply)
+        } else {
+            Err(Failure::at(Stage::AfterDot, Answer::Reply(reply)))
+        }
+    }
+
+    /// Says goodbye and waits shortly for the other side to do so.
+    pub(super) async fn quit(mut self, limit: Duration) {
+        let until = Instant::now() + limit;
+        let _gone_anyhow = self.ask(Stage::Ehlo, "QUIT\r\n", 2, until).await;
+    }
+
+    /// Whether the last message left the dialogue where the next can begin.
+    pub(super) const fn is_in_step(&self) -> bool {
+        self.in_step
+    }
+
+    /// Whether the next message may use it: neither worn out nor spoken to or closed meanwhile.
+    pub(super) fn is_fresh(&self) -> bool {
+        let recycle = self.target.recycle;
+        self.in_step
+            && self.inbox.is_empty()
+            && self.messages < recycle.messages
+            && self.refusals < recycle.refusals
+            && self.opened.elapsed() < recycle.age
+            && self.last_used.elapsed() < recycle.idle
+            && self.line.is_quiet()
+    }
+
+    /// Whether the line is encrypted.
+    pub(super) const fn is_encrypted(&self) -> bool {
+        self.line.is_encrypted()
+    }
+
+    pub(super) async fn ask(
+        &mut self,
+        stage: Stage,
+        command: &str,
+        class: u16,
+        until: Instant,
+    ) -> Result<Reply, Failure> {
+        self.write(stage, command.as_bytes(), until).await?;
+        self.expect(stage, class, until).await
+    }
+
+    async fn write(&mut self, stage: Stage, bytes: &[u8], until: Instant) -> Result<(), Failure> {
+        let limit = until.min(Instant::now() + self.target.timeouts.command);
+        let line = &mut self.line;
+        let written = closed(async move {
+            line.write_all(bytes).await?;
+            line.flush().await
+        });
+        within(limit, stage, written).await
+    }
+
+    pub(super) async fn expect(
+        &mut self,
+        stage: Stage,
+        class: u16,
+        until: Instant,
+    ) -> Result<Reply, Failure> {
+        let limit = until.min(Instant::now() + self.target.timeouts.command);
+        let reply = self.read(stage, limit).await?;
+        if reply.class() == class {
+            Ok(reply)
+        } else {
+            Err(Failure::at(stage, Answer::Reply(reply)))
+        }
+    }
+
+    async fn read(&mut self, stage: Stage, limit: Instant) -> Result<Reply, Failure> {
+        loop {
+            match take_reply(&mut self.inbox) {
+                Ok(Some(reply)) => return Ok(reply),
+                Ok(None) => {}
+                Err(_unreadable) => return Err(Failure::at(stage, Answer::Unreadable)),
+            }
+            let more = self.line.read_buf(&mut self.inbox);
+            if within(limit, stage, closed(more)).await? == 0 {
+                return Err(Failure::at(stage, Answer::Closed));
+            }
+        }
+    }
+}
+
+/// A refusal leaves the dialogue in step; 421 says that the relay hangs up.
+fn is_refusal(answer: &Answer) -> bool {
+    match answer {
+        Answer::Reply(reply) => matches!(reply.class(), 4 | 5) && reply.code() != 421,
+        Answer::Closed
+        | Answer::TimedOut
+        | Answer::Unreadable
+        | Answer::Unreachable
+        | Answer::NoSuchHost
+        | Answer::TlsFailed
+        | Answer::NotOffered => false,
+    }
+}
+
+async fn closed<T>(io: impl Future<Output = io::Result<T>>) -> Result<T, Answer> {
+    io.await.map_err(|_broken| Answer::Closed)
+}
+
+pub(super) async fn within<T>(
+    limit: Instant,
+    stage: Stage,
+    step: impl Future<Output = Result<T, Answer>>,
+) -> Result<T, Failure> {
+    match timeout_at(limit, step).await {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(answer)) => Err(Failure::at(stage, answer)),
+        Err(_elapsed) => Err(Failure::at(stage, Answer::TimedOut)),
+    }
+}
