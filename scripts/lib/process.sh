@@ -107,7 +107,7 @@ servers_traps() {
 servers_supervise() {
   local pid status=0 signal='' victim passed=0
   # A shell's background job ignores INT and QUIT and has no input; this one must not.
-  env --default-signal=INT,QUIT "$@" <&0 &
+  setpriv --pdeathsig TERM env --default-signal=INT,QUIT "$@" <&0 &
   pid=$!
   # Ctrl-C in a terminal has reached CMD already, so INT is not passed on at once.
   trap 'signal=2' INT

@@ -3,6 +3,8 @@
 
 servers_smtp_sink_run() {
   local who=()
-  if ((EUID == 0)); then who=(-u nobody); fi
-  exec "$@" "$TEST_SMTP_SINK" "${who[@]}" "127.0.0.1:$SMTP_SINK_PORT" 256
+  if ((EUID == 0)); then
+    who=(setpriv --reuid=nobody "--regid=$(id -g nobody)" --clear-groups)
+  fi
+  exec "${who[@]}" "$@" "$TEST_SMTP_SINK" "127.0.0.1:$SMTP_SINK_PORT" 256
 }
