@@ -70,6 +70,7 @@ impl Settings {
             reminders: self.reminders,
             if_uncertain: self.if_uncertain?,
             audience,
+            // Intake compares the addresses when it cuts the job into deliveries.
             distinct: false,
         })
     }
