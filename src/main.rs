@@ -1,3 +1,11 @@
-//! Installs the TLS provider, parses, hands to the command, returns its exit code.
+//! Installs the TLS provider, parses the command line, hands it to its command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        // Only a second call could fail, and there is none.
+        return ExitCode::FAILURE;
+    }
+    budstikke::cli::main()
+}

@@ -1,0 +1,342 @@
+//! Configuration becomes ports and policy: read top to bottom, everything is constructed by name.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::adapters::amqp::{
+    AgencyRoute, AmqpEvents, AmqpJobs, AmqpSettings, Prefetch, Publisher, Topology,
+};
+use crate::adapters::clock::SystemClock;
+use crate::adapters::entropy::SystemEntropy;
+use crate::adapters::local_register::LocalRegister;
+use crate::adapters::postgres::{PostgresSettings, PostgresStore};
+use crate::adapters::sms::{self, JsonGateway, KannelGateway};
+use crate::adapters::smtp::{Credentials, RelaySettings, SmtpRelay};
+use crate::adapters::sqlite::{SqliteSettings, SqliteStore};
+use crate::config::{Auth, Config, DatabaseKind, GatewayKind, JsonSms, RegisterKind, SmsGateway};
+use crate::domain::pace::Rate;
+use crate::domain::retry::RetryPolicy;
+use crate::domain::window::{DayWindow, Days};
+use crate::pipeline::deps::{Agency, Deps, Directory, Parts, Policy, Route, Routes};
+use crate::pipeline::retention::Ages;
+use crate::ports::clock::Clock;
+use crate::ports::gateway::Gateway;
+use crate::ports::register::ContactRegister;
+use crate::ports::store::{AgencyRecord, Store};
+
+use super::lifecycle::Broker;
+
+/// How a store is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opening {
+    /// By the worker itself: SQLite is held by this process alone.
+    Exclusive,
+    /// By a short command beside a running worker.
+    Shared,
+}
+
+/// Opens the store of the configuration.
+///
+/// # Errors
+/// It cannot be reached, is held by another process, or its schema is not ours.
+pub async fn store(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+    opening: Opening,
+) -> anyhow::Result<Arc<dyn Store>> {
+    let url = config.database.url.expose().to_owned();
+    match config.database.url.kind() {
+        DatabaseKind::Sqlite => {
+            let settings = SqliteSettings { url, clock };
+            let store = match opening {
+                Opening::Exclusive => SqliteStore::open(settings).await?,
+                Opening::Shared => SqliteStore::open_shared(settings).await?,
+            };
+            Ok(Arc::new(store))
+        }
+        DatabaseKind::Postgres => {
+            let settings = PostgresSettings {
+                max_connections: config.database.max_connections,
+                acquire_timeout: config.database.acquire_timeout,
+                ..PostgresSettings::new(url)
+            };
+            Ok(Arc::new(PostgresStore::connect(settings).await?))
+        }
+    }
+}
+
+/// Makes the agencies known to the store and builds the directory.
+///
+/// # Errors
+/// The store.
+pub async fn directory(config: &Config, store: &dyn Store) -> anyhow::Result<Directory> {
+    let records: Vec<AgencyRecord> = config
+        .agency
+        .iter()
+        .map(|agency| AgencyRecord { id: agency.id.clone(), filter: agency.events })
+        .collect();
+    let numbers = store.sync_agencies(&records).await?;
+    let agencies = config
+        .agency
+        .iter()
+        .zip(numbers)
+        .map(|(agency, no)| {
+            let sender = agency.sms_sender.as_ref().map(|sender| sender.as_str().to_owned());
+            Ok(Agency {
+                no,
+                id: agency.id.clone(),
+                classes: agency.classes.clone(),
+                sms_sender: sender.unwrap_or_else(|| default_sender(agency.id.as_str())),
+                email_from: agency
+                    .email_from
+                    .as_ref()
+                    .map_or_else(|| default_mailbox(&agency.name), ToString::to_string),
+                weight: agency.weight,
+                hours: hours(agency.window.as_ref().unwrap_or(&config.window))?,
+                municipality: agency.municipality_number.as_ref().map(ToString::to_string),
+            })
+        })
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(Directory::new(agencies))
+}
+
+/// Up to eleven letters and digits of the id (the longest alphanumeric sender).
+fn default_sender(id: &str) -> String {
+    id.chars().filter(char::is_ascii_alphanumeric).take(11).collect()
+}
+
+fn default_mailbox(name: &str) -> String {
+    format!("{} <no-reply@localhost>", name.replace(['<', '>', '"', ',', ';'], ""))
+}
+
+fn hours(window: &crate::config::Window) -> anyhow::Result<DayWindow> {
+    let days = if window.working_days_only { Days::Working } else { Days::All };
+    DayWindow::new(window.from, window.until, days).map_err(|error| anyhow!("window: {error}"))
+}
+
+/// Builds the gateways and relays.
+///
+/// # Errors
+/// A setting that the gateway's kind cannot use.
+pub fn routes(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Routes> {
+    let mut routes = Routes::default();
+    for gateway in &config.sms_gateway {
+        routes.sms.push(Route {
+            name: gateway.name.as_str().to_owned(),
+            gateway: sms_gateway(gateway, clock)?,
+            rate: Rate::new(gateway.rate, gateway.burst)
+                .with_context(|| format!("sms_gateway {}", gateway.name))?,
+            weight: gateway.weight,
+            deadline: config.dispatch.sms_deadline,
+        });
+    }
+    for relay in &config.email_relay {
+        let mut settings = RelaySettings::new(relay.name.as_str(), relay.url.to_string());
+        settings.connections = relay.connections as usize;
+        if !relay.user.is_empty() {
+            settings.credentials = Some(Credentials {
+                user: relay.user.clone(),
+                password: relay.password.expose().to_owned(),
+            });
+        }
+        routes.email.push(Route {
+            name: relay.name.as_str().to_owned(),
+            gateway: Arc::new(
+                SmtpRelay::new(settings)
+                    .with_context(|| format!("email_relay {}", relay.name))?,
+            ),
+            rate: Rate::new(relay.rate, relay.burst)
+                .with_context(|| format!("email_relay {}", relay.name))?,
+            weight: relay.weight,
+            deadline: config.dispatch.email_deadline,
+        });
+    }
+    Ok(routes)
+}
+
+fn sms_gateway(
+    gateway: &SmsGateway,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Arc<dyn Gateway>> {
+    let mut settings = sms::Settings::new(gateway.name.as_str(), gateway.url.expose());
+    settings.concurrency = gateway.concurrency as usize;
+    settings.auth = match &gateway.auth {
+        Auth::None => sms::Auth::None,
+        Auth::Basic { user, password } => sms::Auth::Basic {
+            user: user.clone(),
+            password: password.expose().to_owned(),
+        },
+        Auth::Bearer { token } => sms::Auth::Bearer { token: token.expose().to_owned() },
+        Auth::Header { name, value } => {
+            sms::Auth::Header { name: name.clone(), value: value.expose().to_owned() }
+        }
+    };
+    match &gateway.kind {
+        GatewayKind::Json(json) => {
+            let gateway = JsonGateway::new(&settings, json_settings(json), Arc::clone(clock))?;
+            Ok(Arc::new(gateway))
+        }
+        GatewayKind::Kannel(kannel) => {
+            settings.report_url = kannel.public_url.as_ref().map(|url| {
+                let token = gateway.receipt_token.expose();
+                sms::Settings::report_url(url.expose(), gateway.name.as_str(), token)
+            });
+            Ok(Arc::new(KannelGateway::new(&settings, Arc::clone(clock))?))
+        }
+    }
+}
+
+fn json_settings(json: &JsonSms) -> sms::JsonSettings {
+    let codes = |list: &[u32]| list.iter().filter_map(|code| u16::try_from(*code).ok()).collect();
+    sms::JsonSettings {
+        fields: sms::Fields {
+            to: json.to.clone(),
+            from: json.from.clone(),
+            text: json.text.clone(),
+            reference: json.reference.clone(),
+            ..sms::Fields::default()
+        },
+        constants: json
+            .extra
+            .iter()
+            .map(|(name, value)| (name.clone(), serde_json::Value::String(value.clone())))
+            .collect(),
+        id_field: json.response_id.as_str().trim_start_matches('/').replace('/', "."),
+        statuses: sms::StatusLists {
+            account: codes(&json.account),
+            later: codes(&json.later),
+            unknown: codes(&json.unknown),
+            refused: codes(&json.refused),
+        },
+        ..sms::JsonSettings::default()
+    }
+}
+
+/// Builds the register.
+///
+/// # Errors
+/// A register of this kind cannot be used.
+pub fn register(config: &Config, store: &Arc<dyn Store>) -> anyhow::Result<Arc<dyn ContactRegister>> {
+    match config.register.kind {
+        RegisterKind::Local => Ok(Arc::new(LocalRegister::new(Arc::clone(store)))),
+        RegisterKind::Krr => Err(anyhow!(
+            "register.kind = \"krr\" is not available in this build; use \"local\""
+        )),
+    }
+}
+
+/// The policy's numbers.
+///
+/// # Errors
+/// A list of retries that is empty.
+pub fn policy(config: &Config) -> anyhow::Result<Policy> {
+    let dispatch = &config.dispatch;
+    Ok(Policy {
+        retry_sms: RetryPolicy::new(config.retry.sms.clone()).context("retry.sms")?,
+        retry_email: RetryPolicy::new(config.retry.email.clone()).context("retry.email")?,
+        unknown_sms: config.recovery.unknown_sms,
+        unknown_email: config.recovery.unknown_email,
+        worker_dead: config.recovery.worker_dead,
+        heartbeat: config.recovery.heartbeat,
+        slots_ahead: dispatch.slots_ahead,
+        slots_ahead_urgent: dispatch.slots_ahead_urgent,
+        slot_tolerance: dispatch.slot_late,
+        hold_per_agency: dispatch.claim_batch as usize,
+        hold_total: dispatch.ready_set as usize,
+        hold_for: Duration::from_secs(120),
+        register_fresh: config.register.cache,
+        poll_max: dispatch.poll_max,
+        allow_synthetic: config.register.allow_synthetic,
+        raise_lane_after: dispatch.raise_lane_after,
+    })
+}
+
+/// The ages of retention.
+pub const fn ages(config: &Config) -> Ages {
+    let retention = &config.retention;
+    Ages {
+        text: retention.text,
+        identity: retention.identity,
+        facts: retention.facts,
+        events: retention.events,
+    }
+}
+
+/// Everything that the pipeline works with.
+///
+/// # Errors
+/// As the parts.
+pub async fn deps(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+    store: Arc<dyn Store>,
+    name: &str,
+) -> anyhow::Result<Deps> {
+    let parts = Parts {
+        register: register(config, &store)?,
+        directory: directory(config, store.as_ref()).await?,
+        routes: routes(config, &clock)?,
+        policy: policy(config)?,
+        worker: store.start_worker(name).await?,
+        entropy: Arc::new(SystemEntropy),
+        clock,
+        store,
+    };
+    Ok(Deps::new(parts, CancellationToken::new(), TaskTracker::new()))
+}
+
+/// The clock of the machine.
+pub fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
+}
+
+/// Who consumes and publishes for whom at the broker.
+pub fn agency_routes(config: &Config) -> Vec<AgencyRoute> {
+    config
+        .agency
+        .iter()
+        .map(|agency| AgencyRoute {
+            agency: agency.id.clone(),
+            broker_user: agency
+                .broker_user
+                .clone()
+                .unwrap_or_else(|| agency.id.as_str().to_owned()),
+        })
+        .collect()
+}
+
+/// How we reach the broker; `None` without `[amqp]`.
+///
+/// # Errors
+/// The URL.
+pub fn amqp_settings(config: &Config) -> anyhow::Result<Option<AmqpSettings>> {
+    let Some(amqp) = &config.amqp else { return Ok(None) };
+    let no_ca: Option<&Path> = None;
+    let settings = AmqpSettings::parse(amqp.url.expose(), no_ca, Duration::from_secs(30))
+        .context("amqp.url")?;
+    Ok(Some(settings))
+}
+
+/// Starts the broker's two sides; empty without `[amqp]`.
+///
+/// # Errors
+/// The URL.
+pub fn broker(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Broker> {
+    let (Some(amqp), Some(settings)) = (&config.amqp, amqp_settings(config)?) else {
+        return Ok(Broker::default());
+    };
+    let routes = agency_routes(config);
+    let topology = Topology::new(routes.clone()).with_events_max_length(amqp.events_max_length);
+    let publisher = Arc::new(Publisher::start(settings.clone(), Some(topology.clone())));
+    let prefetch = Prefetch(u16::try_from(amqp.prefetch).unwrap_or(2_000));
+    let jobs = AmqpJobs::start(settings, topology, prefetch, Arc::clone(&publisher), clock);
+    Ok(Broker {
+        source: Some(Arc::new(jobs)),
+        sink: Some(Arc::new(AmqpEvents::new(publisher, &routes))),
+    })
+}

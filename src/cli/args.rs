@@ -1,0 +1,44 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// budstikke: tells people that a letter has come, that their appointment is tomorrow, that the
+/// plough is on its way.
+#[derive(Debug, Parser)]
+#[command(name = "budstikke", version, about, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What holds for every command.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// A configuration file (TOML); may be given several times, later ones win.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Vec<PathBuf>,
+    /// Print JSON for programs instead of text for people.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the worker: intake, HTTP API, dispatch, events.
+    Serve(super::serve::Serve),
+    /// Load the configuration, print it with secrets masked, and try every outside party.
+    Check(super::check::Check),
+    /// Bring the database to the current schema.
+    Migrate(super::migrate::Migrate),
+    /// Print the broker's users and permissions to set up.
+    Broker(super::broker::Broker),
+    /// Agencies and their API keys.
+    Agency(super::agency::Agency),
+}
