@@ -12,5 +12,6 @@ pub mod kinds;
 pub mod outcome;
 pub mod person;
 pub mod phone;
+pub mod receipt;
 pub mod status;
 pub mod time;
