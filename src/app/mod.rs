@@ -1,3 +1,7 @@
 //! The composition root: configuration becomes wired roles, which live and end together.
 
+pub mod build;
+pub mod http;
 pub mod lifecycle;
+pub mod probe;
+pub mod process;

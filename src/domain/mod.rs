@@ -11,6 +11,7 @@ pub mod fair;
 pub mod ids;
 pub mod job;
 pub mod kinds;
+pub mod krr_person;
 pub mod org_number;
 pub mod outcome;
 pub mod pace;

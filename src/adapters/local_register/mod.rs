@@ -1,1 +1,5 @@
-//! The register as a table of our own.
+//! The register as a table of our own, filled by `budstikke register import`.
+
+mod register;
+
+pub use register::LocalRegister;

@@ -1,1 +1,19 @@
 //! SMS gateways over HTTP, one folder per kind.
+//!
+//! [`http`] makes the call and says what is known of it; a kind's `wire.rs` holds the other side's
+//! format and its `classify.rs` turns the answer into an outcome. [`receipts`] reads what the
+//! gateways report later.
+
+mod http;
+pub mod json;
+pub mod kannel;
+mod kind;
+pub mod receipts;
+mod settings;
+
+#[cfg(test)]
+mod tests;
+
+pub use http::client::BuildError;
+pub use kind::GatewayKind;
+pub use settings::{Auth, Settings};
