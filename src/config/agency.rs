@@ -1,12 +1,13 @@
 //! `[[agency]]`: who may enqueue jobs, and on which terms.
 
 use super::reader::section;
-use super::senders::{Mailbox, MunicipalityNumber, OrgNumber, SmsSender};
+use super::senders::{Mailbox, MunicipalityNumber, SmsSender};
 use super::window::Window;
 use super::words::words;
 use crate::domain::event::EventFilter;
 use crate::domain::ids::AgencyId;
 use crate::domain::kinds::Class;
+use crate::domain::org_number::OrgNumber;
 
 words! {
     /// What an agency is in law.

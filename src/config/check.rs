@@ -10,7 +10,7 @@ use super::reader::Findings;
 use super::register::RegisterKind;
 use super::root::Config;
 use super::sms_gateway::{Auth, GatewayKind, SmsGateway};
-use super::sms_kinds::JsonSms;
+use super::sms_json::JsonSms;
 use super::url::DatabaseKind;
 use super::window::Window;
 
@@ -98,11 +98,6 @@ fn times(check: &mut Check<'_>, config: &Config) {
         );
     }
     check.unless(
-        dispatch.poll_min <= dispatch.poll_max,
-        "dispatch.poll_min",
-        "must not be longer than dispatch.poll_max",
-    );
-    check.unless(
         dispatch.slots_ahead <= dispatch.slots_ahead_urgent,
         "dispatch.slots_ahead",
         "must not be longer than dispatch.slots_ahead_urgent, or urgent waits behind bulk",
@@ -169,11 +164,9 @@ fn lists(check: &mut Check<'_>, config: &Config) {
 }
 
 fn window(check: &mut Check<'_>, path: &str, window: &Window) {
-    check.unless(
-        window.from < window.until,
-        &format!("{path}.until"),
-        "must be later in the day than from",
-    );
+    if let Err(problem) = window.hours() {
+        check.wrong(&format!("{path}.until"), problem.to_string());
+    }
 }
 
 fn one_agency(check: &mut Check<'_>, config: &Config, agency: &Agency) {
@@ -206,7 +199,7 @@ fn one_gateway(check: &mut Check<'_>, gateway: &SmsGateway) {
                 check.wrong(&format!("{path}.json.{list}"), problem);
             }
         }
-        GatewayKind::Kannel(_) => check.unless(
+        GatewayKind::Kannel => check.unless(
             matches!(gateway.auth, Auth::None | Auth::Basic { .. }),
             &format!("{path}.auth"),
             "kannel takes user and password; use kind basic or none",
@@ -239,8 +232,8 @@ fn statuses(json: &JsonSms) -> Vec<(&'static str, String)> {
     let mut wrong = Vec::new();
     for (name, list) in lists {
         for status in list {
-            if !(300..=599).contains(status) {
-                wrong.push((name, format!("{status} is no HTTP status of 300 to 599")));
+            if !(200..=599).contains(status) {
+                wrong.push((name, format!("{status} is no HTTP status of 200 to 599")));
             } else if !seen.insert(*status) {
                 wrong.push((name, format!("{status} stands in more than one list")));
             }

@@ -11,18 +11,12 @@ const MINUTE: Duration = Duration::from_secs(60);
 section! {
     /// The loops of a worker.
     Dispatch {
-        /// Deliveries stored in one transaction at intake.
-        intake_batch: u32 [1, 10_000],
-        /// Deliveries claimed at once, of one agency.
-        claim_batch: u32 [1, 10_000],
-        /// Deliveries held ready per gateway and lane.
-        ready_set: u32 [1, 100_000],
-        /// Intents committed in one transaction.
-        intent_batch: u32 [1, 10_000],
-        /// Events numbered and published at once.
-        publish_batch: u32 [1, 10_000],
-        /// Shortest pause between two looks into the store.
-        poll_min: Duration [MILLISECOND, MINUTE],
+        /// Deliveries of one agency and lane held ready at most: so many fit into a register call.
+        hold_per_agency: u32 [1, 10_000],
+        /// Deliveries held ready in all at most, per process.
+        hold_total: u32 [1, 100_000],
+        /// A delivery held longer than this is handed back.
+        hold_for: Duration [SECOND, Duration::from_secs(3_600)],
         /// Longest pause between two looks into the store.
         poll_max: Duration [MILLISECOND, Duration::from_secs(600)],
         /// Deadline around one SMS on the wire.
@@ -34,13 +28,9 @@ section! {
         /// The same for lane urgent.
         slots_ahead_urgent: Duration [MILLISECOND, Duration::from_secs(5)],
         /// A slot reached later than this is given up.
-        slot_late: Duration [MILLISECOND, SECOND],
-        /// The share of every gateway's slots that lane bulk keeps.
-        bulk_share: f64 [0.0, 1.0],
+        slot_tolerance: Duration [MILLISECOND, SECOND],
         /// Waiting so long raises a delivery by one lane.
         raise_lane_after: Duration [MINUTE, Duration::from_secs(30 * 86_400)],
-        /// SMS parts that an agency of weight 1 gets in one round.
-        quantum: u32 [1, 10_000],
         /// How long a worker that was asked to stop waits for what is on the wire.
         drain: Duration [Duration::ZERO, Duration::from_secs(3_600)],
     }

@@ -13,6 +13,8 @@ section! {
     Http {
         /// Where it listens; port 0 takes a free one.
         listen: SocketAddr,
+        /// The API as others reach it, for example where gateways send delivery reports.
+        public_url: Option<HttpUrl>,
         /// The largest body of a request.
         body_limit: ByteSize [ByteSize(1 << 10), ByteSize(1 << 28)],
         /// How long a request may take.

@@ -31,13 +31,13 @@ pub mod register;
 pub mod retention;
 pub mod retry;
 pub mod sms_gateway;
-pub mod sms_kinds;
+pub mod sms_json;
 pub mod window;
 
 pub use error::{ConfigError, Finding, Origin};
 pub use root::{Config, DEFAULTS};
 pub use secret::Secret;
-pub use senders::{Mailbox, MunicipalityNumber, OrgNumber, SmsSender};
+pub use senders::{Mailbox, MunicipalityNumber, SmsSender};
 pub use url::{BrokerUrl, DatabaseKind, DatabaseUrl, HttpUrl, RelayUrl, Tls};
 pub use values::ByteSize;
 

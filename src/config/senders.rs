@@ -1,4 +1,4 @@
-//! Who a message says it is from, and the official numbers of an agency.
+//! Who a message says it is from, and other texts with a rule of their own.
 
 use crate::domain::email::EmailAddress;
 
@@ -42,17 +42,6 @@ macro_rules! checked_text {
 pub(super) use checked_text;
 
 checked_text!(
-    /// An organisation number of the Central Coordinating Register: nine digits, the last a check
-    /// digit.
-    OrgNumber,
-    |text: &str| if org_number_is_valid(text) {
-        Ok(())
-    } else {
-        Err("is no organisation number: nine digits whose last is the check digit (modulus 11)")
-    }
-);
-
-checked_text!(
     /// A municipality number: four digits, for example `0301`.
     MunicipalityNumber,
     |text: &str| if text.len() == 4 && text.bytes().all(|b| b.is_ascii_digit()) {
@@ -92,17 +81,7 @@ impl Mailbox {
             None => ("", text),
         };
         let is_plain = |c: char| !c.is_control() && !matches!(c, '<' | '>' | '"' | '\\');
-        let (local, host) = address.rsplit_once('@')?;
-        let is_word = |part: &str| {
-            !part.is_empty()
-                && part
-                    .chars()
-                    .all(|c| is_plain(c) && !c.is_whitespace() && !matches!(c, '@' | ',' | ';'))
-        };
-        let usable = name.chars().all(is_plain)
-            && is_word(local)
-            && is_word(host)
-            && EmailAddress::parse(address).is_ok();
+        let usable = name.chars().all(is_plain) && EmailAddress::parse(address).is_ok();
         usable.then_some((name, address))
     }
 
@@ -125,34 +104,9 @@ fn is_sms_sender(text: &str) -> bool {
     (1..=11).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
-/// Nine digits, the last the check digit by modulus 11 with the weights 3 2 7 6 5 4 3 2
-/// (Brønnøysundregistrene).
-fn org_number_is_valid(text: &str) -> bool {
-    const WEIGHTS: [u32; 9] = [3, 2, 7, 6, 5, 4, 3, 2, 1];
-    let digits: Option<Vec<u32>> = text.chars().map(|c| c.to_digit(10)).collect();
-    digits.is_some_and(|digits| {
-        let sum: u32 = digits
-            .iter()
-            .zip(WEIGHTS)
-            .map(|(d, weight)| d * weight)
-            .sum();
-        digits.len() == 9 && sum.is_multiple_of(11)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_organisation_number_needs_its_check_digit() {
-        for good in ["958935420", "974760673", "991825827"] {
-            assert!(org_number_is_valid(good), "{good}");
-        }
-        for bad in ["958935421", "95893542", "9589354200", "95893542x", ""] {
-            assert!(!org_number_is_valid(bad), "{bad}");
-        }
-    }
 
     #[test]
     fn an_sms_sender_is_a_short_word_or_a_number() {

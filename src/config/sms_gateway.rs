@@ -1,13 +1,16 @@
 //! `[[sms_gateway]]`: an SMS provider's HTTP API.
 
+use std::time::Duration;
+
 use super::node::Node;
 use super::reader::{Findings, Reader, Setting, section};
 use super::secret::Secret;
 use super::senders::checked_text;
-use super::sms_kinds::{JsonSms, KannelSms};
+use super::sms_json::JsonSms;
 use super::url::HttpUrl;
 use super::values::from_text;
 use super::words::one_of;
+use crate::domain::pace::{Rate, RateError};
 
 /// Which API, and how it is spoken. Only these are built; the contract's other kinds are named in
 /// the finding.
@@ -16,17 +19,15 @@ pub enum GatewayKind {
     /// Any simple HTTP gateway, described by the configuration.
     Json(Box<JsonSms>),
     /// Kannel's `sendsms`.
-    Kannel(KannelSms),
+    Kannel,
 }
-
-const KINDS: [&str; 2] = ["json", "kannel"];
 
 impl GatewayKind {
     /// The word in the configuration.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Json(_) => "json",
-            Self::Kannel(_) => "kannel",
+            Self::Kannel => "kannel",
         }
     }
 
@@ -36,15 +37,18 @@ impl GatewayKind {
             "twilio" | "link" | "pswin" | "gatewayapi" => Err(format!(
                 "kind {text} is not available in this build; use json or kannel"
             )),
-            other => Err(one_of(&KINDS, other)),
+            other => Err(one_of(&["json", "kannel"], other)),
         }
     }
 }
 
-/// The kind is the text `kind`, and how it is spoken the table of the same name beside it.
+/// The kind is the text `kind`; how json is spoken is the table `json` beside it.
 impl Setting for GatewayKind {
-    fn read(_node: &Node, _path: &str, _findings: &mut Findings) -> Option<Self> {
-        None
+    fn read(node: &Node, path: &str, findings: &mut Findings) -> Option<Self> {
+        match from_text(node, path, findings, Self::word)?.as_str() {
+            "kannel" => Some(Self::Kannel),
+            _ => JsonSms::absent().map(|json| Self::Json(Box::new(json))),
+        }
     }
 
     fn show(&self) -> Option<toml::Value> {
@@ -55,29 +59,31 @@ impl Setting for GatewayKind {
         table.insert(key.to_owned(), self.as_str().into());
         match self {
             Self::Json(json) => json.show_into("json", table),
-            Self::Kannel(kannel) => kannel.show_into("kannel", table),
+            Self::Kannel => {}
         }
     }
 
-    fn field(reader: &mut Reader<'_>, key: &str, _default: Option<Self>) -> Option<Self> {
+    fn absent() -> Option<Self> {
+        JsonSms::absent().map(|json| Self::Json(Box::new(json)))
+    }
+
+    fn field(reader: &mut Reader<'_>, key: &str, default: Option<Self>) -> Option<Self> {
         let kind = match reader.take(key) {
-            Some(node) => from_text(node, &reader.path_of(key), reader.findings, Self::word),
-            None => Some("json".to_owned()),
+            Some(node) => Self::read(node, &reader.path_of(key), reader.findings),
+            None => default.or_else(Self::absent),
         };
-        for table in KINDS {
-            let other = reader.take(table);
-            if let (Some(node), Some(kind)) = (other, kind.as_deref())
-                && kind != table
-            {
-                let problem = format!("belongs to kind {table}, but the gateway's kind is {kind}");
-                reader
-                    .findings
-                    .add(&reader.path_of(table), &node.origin, problem);
+        let Some(node) = reader.take("json") else {
+            return kind;
+        };
+        let path = reader.path_of("json");
+        let json = JsonSms::read(node, &path, reader.findings);
+        match kind? {
+            Self::Json(_) => json.map(|json| Self::Json(Box::new(json))),
+            Self::Kannel => {
+                let problem = "belongs to kind json, but the gateway's kind is kannel";
+                reader.findings.add(&path, &node.origin, problem);
+                None
             }
-        }
-        match kind?.as_str() {
-            "kannel" => KannelSms::field(reader, "kannel", None).map(Self::Kannel),
-            _ => JsonSms::field(reader, "json", None).map(|json| Self::Json(Box::new(json))),
         }
     }
 }
@@ -191,12 +197,30 @@ section! {
         /// SMS parts per second, for the whole fleet.
         rate: f64 [0.001, 1_000_000.0] = 50.0,
         /// Parts that may go at once above the rate.
-        burst: u32 [1, 1_000_000] = 1,
+        burst: u32 [1, 100_000] = 1,
         /// Requests in flight, per process.
         concurrency: u32 [1, 10_000] = 64,
         /// Its share of the messages when there are several gateways.
         weight: u32 [1, 1_000] = 1,
         /// Whoever reports deliveries gives this; empty: accepted from loopback only.
         receipt_token: Secret = Secret::default(),
+        /// Our API as this gateway reaches it; absent: `http.public_url`.
+        public_url: Option<HttpUrl>,
+        /// How long look-up, connecting and the TLS handshake may take together.
+        connect_timeout: Duration [Duration::from_millis(50), Duration::from_secs(120)]
+            = Duration::from_secs(3),
+        /// A connection unused for so long is closed; keep it below the gateway's own limit.
+        idle_timeout: Duration [Duration::ZERO, Duration::from_secs(3_600)]
+            = Duration::from_secs(10),
+    }
+}
+
+impl SmsGateway {
+    /// Parts per second as the domain knows it.
+    ///
+    /// # Errors
+    /// [`RateError`] outside its ranges; a loaded configuration has no such rate.
+    pub fn pace(&self) -> Result<Rate, RateError> {
+        Rate::new(self.rate, self.burst)
     }
 }

@@ -226,6 +226,8 @@ fn is_local(host: &str) -> bool {
 /// How a relay is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tls {
+    /// `smtp://…?tls=off`: never, for a relay on the same machine.
+    Off,
     /// `smtp://`: STARTTLS when offered.
     WhenOffered,
     /// `smtp://…?tls=required`: STARTTLS or nothing.
@@ -252,8 +254,9 @@ impl RelayUrl {
         let parts = split(url)?;
         let (tls, port) = match (parts.scheme, parts.rest.trim_start_matches('/')) {
             ("smtp", "") => (Tls::WhenOffered, 25),
+            ("smtp", "?tls=off") => (Tls::Off, 25),
             ("smtp", "?tls=required") => (Tls::Required, 25),
-            ("smtps", "" | "?tls=required") => (Tls::FromStart, 465),
+            ("smtps", "") => (Tls::FromStart, 465),
             _ => return Err(FORM),
         };
         match (parts.host, parts.userinfo) {
@@ -269,13 +272,16 @@ impl RelayUrl {
 
     /// Passwords would cross a network in the clear if the relay does not offer STARTTLS.
     pub fn is_exposed(&self) -> bool {
-        self.tls == Tls::WhenOffered && !is_local(&self.host) && self.host != "::1"
+        matches!(self.tls, Tls::Off | Tls::WhenOffered)
+            && !is_local(&self.host)
+            && self.host != "::1"
     }
 }
 
 impl fmt::Display for RelayUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, query) = match self.tls {
+            Tls::Off => ("smtp", "?tls=off"),
             Tls::WhenOffered => ("smtp", ""),
             Tls::Required => ("smtp", "?tls=required"),
             Tls::FromStart => ("smtps", ""),

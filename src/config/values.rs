@@ -1,7 +1,7 @@
 //! How the plain types of settings are read: texts, numbers, durations, times, lists.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::node::{Node, Raw};
@@ -139,6 +139,17 @@ impl Setting for Duration {
             |(unit, name)| format!("{}{name}", millis / unit),
         );
         Some(text.into())
+    }
+}
+
+/// Relative to the file that says it; from the environment to the working folder.
+impl Setting for PathBuf {
+    fn read(node: &Node, path: &str, findings: &mut Findings) -> Option<Self> {
+        String::read(node, path, findings).map(|name| node.folder().join(name))
+    }
+
+    fn show(&self) -> Option<toml::Value> {
+        Some(self.display().to_string().into())
     }
 }
 
@@ -289,31 +300,4 @@ fn split(text: &str, node: &Node) -> Vec<Node> {
             origin: node.origin.clone(),
         })
         .collect()
-}
-
-/// A table of texts with keys of the operator's own.
-impl Setting for BTreeMap<String, String> {
-    fn read(node: &Node, path: &str, findings: &mut Findings) -> Option<Self> {
-        let Raw::Table(entries) = &node.value else {
-            let problem = format!("expected a table of texts, found {}", node.value.kind());
-            findings.add(path, &node.origin, problem);
-            return None;
-        };
-        let read: Vec<Option<(String, String)>> = entries
-            .iter()
-            .map(|(key, node)| {
-                let value = String::read(node, &format!("{path}.{key}"), findings)?;
-                Some((key.clone(), value))
-            })
-            .collect();
-        read.into_iter().collect()
-    }
-
-    fn show(&self) -> Option<toml::Value> {
-        let table: toml::Table = self
-            .iter()
-            .map(|(key, value)| (key.clone(), value.clone().into()))
-            .collect();
-        Some(table.into())
-    }
 }

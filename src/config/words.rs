@@ -6,6 +6,7 @@ use super::values::from_text;
 use crate::domain::event::{EventFilter, EventKind};
 use crate::domain::ids::AgencyId;
 use crate::domain::kinds::Class;
+use crate::domain::org_number::OrgNumber;
 
 /// Declares a closed set of words that a setting chooses from.
 macro_rules! words {
@@ -63,6 +64,16 @@ impl Setting for Class {
 }
 
 impl Setting for AgencyId {
+    fn read(node: &Node, path: &str, findings: &mut Findings) -> Option<Self> {
+        from_text(node, path, findings, Self::parse)
+    }
+
+    fn show(&self) -> Option<toml::Value> {
+        Some(self.as_str().into())
+    }
+}
+
+impl Setting for OrgNumber {
     fn read(node: &Node, path: &str, findings: &mut Findings) -> Option<Self> {
         from_text(node, path, findings, Self::parse)
     }

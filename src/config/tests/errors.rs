@@ -20,6 +20,7 @@ fn a_wrong_type_says_what_was_expected() {
         [database]
         url = 5
         max_connections = "16"
+        migrate = 1
         [register]
         kind = "freg"
         allow_synthetic = "yes"
@@ -28,17 +29,18 @@ fn a_wrong_type_says_what_was_expected() {
         [window]
         from = 09:00:00
         [dispatch]
-        bulk_share = "10 %"
-        claim_batch = 1_000_000
+        hold_total = 1_000_000
+        hold_for = "0s"
         [log]
         filter = "info,=x=y"
     "#], &[]), @r#"
-    the configuration has 13 problems:
+    the configuration has 14 problems:
       - agency (in a.toml): expected a list, found a text
       - database.max_connections (in a.toml): expected a whole number of 0 or more, found a text
+      - database.migrate (in a.toml): expected true or false, found a whole number
       - database.url (in a.toml): expected a text in quotes, found a whole number
-      - dispatch.bulk_share (in a.toml): expected a finite number, found a text
-      - dispatch.claim_batch (in a.toml): must be 1 to 10000
+      - dispatch.hold_for (in a.toml): must be 1s to 1h
+      - dispatch.hold_total (in a.toml): must be 1 to 100000
       - http.body_limit (in a.toml): expected a size such as "8 MiB", found a text
       - http.listen (in a.toml): expected an IP address and a port such as "127.0.0.1:8080" or "[::]:8080", found a text
       - http.request_timeout (in a.toml): expected a duration such as "250ms", "30s", "10m" or "7d", found a whole number
@@ -68,21 +70,21 @@ fn an_agency_is_checked_field_by_field() {
         [[agency]]
         weight = 1
     "#], &[]), @r#"
-the configuration has 14 problems:
-  - agency.Oslo.classes[#2] (in a.toml): expected one of letter, service_message, found `advert`
-  - agency.Oslo.email_from (in a.toml): is no e-mail sender; write "Name <address@host>" or "address@host"
-  - agency.Oslo.events (in a.toml): `letters.*` matches no event type; use "*", "job.*", "notification.*" or a type such as "job.finished"
-  - agency.Oslo.id (in a.toml): must be 2 to 31 characters a-z, 0-9 and -, starting with a letter
-  - agency.Oslo.kind (in a.toml): expected one of municipality, county, state, on_behalf, found `city`
-  - agency.Oslo.municipality_number (in a.toml): is no municipality number: four digits in quotes such as "0301"
-  - agency.Oslo.org_number (in a.toml): is no organisation number: nine digits whose last is the check digit (modulus 11)
-  - agency.Oslo.sms_sender (in a.toml): is no SMS sender: up to 11 letters A-Z a-z and digits with at least one letter, or 3 to 15 digits
-  - agency.Oslo.weight (in a.toml): must be 1 to 1000
-  - agency.Oslo.window.till (in a.toml): unknown key; the nearest known key is `until`
-  - agency[#2].id (in a.toml): is missing; it has no default
-  - agency[#2].kind (in a.toml): is missing; it has no default
-  - agency[#2].name (in a.toml): is missing; it has no default
-  - agency[#2].org_number (in a.toml): is missing; it has no default
+    the configuration has 14 problems:
+      - agency.Oslo.classes[#2] (in a.toml): expected one of letter, service_message, found `advert`
+      - agency.Oslo.email_from (in a.toml): is no e-mail sender; write "Name <address@host>" or "address@host"
+      - agency.Oslo.events (in a.toml): `letters.*` matches no event type; use "*", "job.*", "notification.*" or a type such as "job.finished"
+      - agency.Oslo.id (in a.toml): must be 2 to 31 characters a-z, 0-9 and -, starting with a letter
+      - agency.Oslo.kind (in a.toml): expected one of municipality, county, state, on_behalf, found `city`
+      - agency.Oslo.municipality_number (in a.toml): is no municipality number: four digits in quotes such as "0301"
+      - agency.Oslo.org_number (in a.toml): has a check digit that does not fit the rest; a digit is wrong or two are swapped
+      - agency.Oslo.sms_sender (in a.toml): is no SMS sender: up to 11 letters A-Z a-z and digits with at least one letter, or 3 to 15 digits
+      - agency.Oslo.weight (in a.toml): must be 1 to 1000
+      - agency.Oslo.window.till (in a.toml): unknown key; the nearest known key is `until`
+      - agency[#2].id (in a.toml): is missing; it has no default
+      - agency[#2].kind (in a.toml): is missing; it has no default
+      - agency[#2].name (in a.toml): is missing; it has no default
+      - agency[#2].org_number (in a.toml): is missing; it has no default
     "#);
 }
 
@@ -101,24 +103,30 @@ fn a_gateway_and_a_relay_are_checked_field_by_field() {
         name = "second"
         url = "http://user:secret@127.0.0.1/"
         auth = { kind = "digest" }
-        kannel = {}
+        json = { from = 1 }
+        [[sms_gateway]]
+        name = "third"
+        kind = "kannel"
+        url = "http://127.0.0.1/"
+        json = {}
         [[email_relay]]
         name = "relay"
         url = "smtp://mail.example?tls=maybe"
     "#], &[]), @"
-the configuration has 12 problems:
-  - email_relay.relay.url (in a.toml): expected smtp://HOST:PORT, smtp://HOST:PORT?tls=required or smtps://HOST:PORT
-  - sms_gateway.a/b.auth.password (in a.toml): is missing; it has no default
-  - sms_gateway.a/b.auth.token (in a.toml): unknown key; the nearest known key is `user`
-  - sms_gateway.a/b.burst (in a.toml): must be 1 to 1000000
-  - sms_gateway.a/b.concurrency (in a.toml): must be 1 to 10000
-  - sms_gateway.a/b.kind (in a.toml): kind twilio is not available in this build; use json or kannel
-  - sms_gateway.a/b.name (in a.toml): must be 1 to 40 characters A-Z a-z 0-9 - _
-  - sms_gateway.a/b.rate (in a.toml): must be 0.001 to 1000000.0
-  - sms_gateway.a/b.url (in a.toml): expected http://HOST/PATH or https://HOST/PATH
-  - sms_gateway.second.auth.kind (in a.toml): expected one of none, basic, bearer, header, found `digest`
-  - sms_gateway.second.kannel (in a.toml): belongs to kind kannel, but the gateway's kind is json
-  - sms_gateway.second.url (in a.toml): holds a user; give user and password under `auth`
+    the configuration has 13 problems:
+      - email_relay.relay.url (in a.toml): expected smtp://HOST:PORT, smtp://HOST:PORT?tls=required or smtps://HOST:PORT
+      - sms_gateway.a/b.auth.password (in a.toml): is missing; it has no default
+      - sms_gateway.a/b.auth.token (in a.toml): unknown key; the nearest known key is `user`
+      - sms_gateway.a/b.burst (in a.toml): must be 1 to 100000
+      - sms_gateway.a/b.concurrency (in a.toml): must be 1 to 10000
+      - sms_gateway.a/b.kind (in a.toml): kind twilio is not available in this build; use json or kannel
+      - sms_gateway.a/b.name (in a.toml): must be 1 to 40 characters A-Z a-z 0-9 - _
+      - sms_gateway.a/b.rate (in a.toml): must be 0.001 to 1000000.0
+      - sms_gateway.a/b.url (in a.toml): expected http://HOST/PATH or https://HOST/PATH
+      - sms_gateway.second.auth.kind (in a.toml): expected one of none, basic, bearer, header, found `digest`
+      - sms_gateway.second.json.from (in a.toml): expected a text in quotes, found a whole number
+      - sms_gateway.second.url (in a.toml): holds a user; give user and password under `auth`
+      - sms_gateway.third.json (in a.toml): belongs to kind json, but the gateway's kind is kannel
     ");
 }
 
@@ -127,7 +135,7 @@ fn what_contradicts_itself_is_found_where_it_was_written() {
     let text = format!(
         r#"{OSLO}window = {{ from = "17:00", until = "09:00" }}
         {OSLO}
-        {PRIMARY}json = {{ later = [503, 200], unknown = [503] }}
+        {PRIMARY}json = {{ later = [503, 99], unknown = [503] }}
         [[sms_gateway]]
         name = "kannel"
         kind = "kannel"
@@ -161,7 +169,7 @@ fn what_contradicts_itself_is_found_where_it_was_written() {
       - agency.oslo.email_from (in a.toml): is required when there is an [[email_relay]]
       - agency.oslo.id (in a.toml): `oslo` stands in more than one [[agency]]
       - agency.oslo.legal_basis (in a.toml): is required with register.kind = "krr": why the agency may look persons up
-      - agency.oslo.window.until (in a.toml): must be later in the day than from
+      - agency.oslo.window.until (in a.toml): a window must end later on the same day than it begins; 00:00 as its end is midnight
       - dispatch.slots_ahead (in a.toml): must not be longer than dispatch.slots_ahead_urgent, or urgent waits behind bulk
       - email_relay.relay (in a.toml): user and password belong together: give both or neither
       - metrics.buckets (in a.toml): must hold at least one number, rising
@@ -170,7 +178,7 @@ fn what_contradicts_itself_is_found_where_it_was_written() {
       - retention.text (in a.toml): must not be longer than retention.facts: with the facts everything of a job goes
       - retry.sms (in a.toml): must hold at least one duration, and none shorter than 1ms
       - sms_gateway.kannel.auth (in a.toml): kannel takes user and password; use kind basic or none
-      - sms_gateway.primary.json.later (in a.toml): 200 is no HTTP status of 300 to 599
+      - sms_gateway.primary.json.later (in a.toml): 99 is no HTTP status of 200 to 599
       - sms_gateway.primary.json.unknown (in a.toml): 503 stands in more than one list
     "#);
 }
