@@ -1,11 +1,13 @@
 //! What a gateway says later about a delivery.
 
+use serde::{Deserialize, Serialize};
+
 use super::ids::DeliveryId;
 use super::status::Reason;
 use super::time::Timestamp;
 
 /// One delivery report.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     /// Which message it is about.
     pub key: ReceiptKey,
@@ -18,7 +20,7 @@ pub struct Receipt {
 }
 
 /// How a receipt names its message.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ReceiptKey {
     /// By the id that the gateway gave.
     ProviderReference(String),
@@ -27,7 +29,7 @@ pub enum ReceiptKey {
 }
 
 /// What a receipt says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ReceiptStatus {
     /// It arrived.
     Delivered,
