@@ -3,12 +3,27 @@
 //! Receipts come late, early, twice and in any order. [`merge`] therefore only ever climbs:
 //! nothing → taken over → failed → delivered, and a repeat changes nothing.
 
+use serde::{Deserialize, Serialize};
+
 use super::ids::DeliveryId;
 use super::status::{Reason, Status};
 use super::time::Timestamp;
 
-/// Which message a receipt is about.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// One delivery report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// Which message it is about.
+    pub key: ReceiptKey,
+    /// What it says.
+    pub status: ReceiptStatus,
+    /// When it happened, if the gateway says so.
+    pub at: Option<Timestamp>,
+    /// The gateway's own code.
+    pub code: Option<String>,
+}
+
+/// How a receipt names its message.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ReceiptKey {
     /// Our own reference, which went with the message: finds the delivery even when the answer to
     /// the try was lost.
@@ -18,7 +33,7 @@ pub enum ReceiptKey {
 }
 
 /// What a receipt says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ReceiptStatus {
     /// The gateway has the message. Settles a try whose answer was lost.
     Accepted,

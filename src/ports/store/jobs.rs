@@ -5,11 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::StoreError;
+pub use crate::domain::chunk_text::ChunkContent;
 use crate::domain::event::{EventFilter, NewEvent, NotificationFact, Totals};
 use crate::domain::ids::{
     AgencyId, AgencyNo, DeliveryId, JobName, JobNo, Occasion, Position, Reference,
 };
-use crate::domain::job::{Job, Message, Rules, Values};
+use crate::domain::job::{Job, Message, Rules};
 use crate::domain::kinds::{Channel, Class, Lane};
 use crate::domain::person::PersonNumber;
 use crate::domain::status::{Reason, Status};
@@ -138,17 +139,6 @@ pub struct Chunk {
     pub persons: Vec<Option<PersonNumber>>,
     /// Direct addresses and values, by index; empty once erased (`retention.text`).
     pub contents: Vec<ChunkContent>,
-}
-
-/// What is personal about a recipient besides the identity number.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct ChunkContent {
-    /// A direct phone number in E.164.
-    pub phone: Option<String>,
-    /// A direct e-mail address.
-    pub email: Option<String>,
-    /// The values.
-    pub values: Values,
 }
 
 /// A page of what became of a job's recipients.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::StoreError;
+use crate::domain::event::{NewEvent, NotificationFact};
 use crate::domain::ids::{AgencyNo, ClaimId, DeliveryId, JobName, Position, Reference, WorkerId};
 use crate::domain::kinds::{Channel, Class, Lane};
 use crate::domain::pace::Rate;
@@ -245,6 +246,38 @@ pub struct Settlement {
     pub label: Label,
     /// When.
     pub at: Timestamp,
+}
+
+impl Settlement {
+    /// The event of a settled status; `version` is the one that the delivery's row gets. `None`
+    /// while nothing is settled.
+    pub fn event(&self, version: i32) -> Option<NewEvent> {
+        match &self.next {
+            Next::Settled {
+                status,
+                reason,
+                channel_chosen,
+                possible_duplicate,
+                covered_by,
+            } => NotificationFact {
+                job: (*self.label.job).clone(),
+                reference: (*self.label.reference).clone(),
+                class: self.label.class,
+                occasion: self.delivery.occasion(),
+                channel: channel_chosen.then(|| self.delivery.channel()),
+                status: *status,
+                reason: *reason,
+                at: self.at,
+                version,
+                possible_duplicate: *possible_duplicate,
+                covered_by: covered_by
+                    .as_ref()
+                    .map(|(_, reference)| (**reference).clone()),
+            }
+            .to_event(self.label.agency),
+            Next::Wait { .. } | Next::AwaitReceipt { .. } | Next::Fallback { .. } => None,
+        }
+    }
 }
 
 /// What settling did.
