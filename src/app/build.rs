@@ -1,8 +1,6 @@
 //! Configuration becomes ports and policy: read top to bottom, everything is constructed by name.
 
-use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use tokio_util::sync::CancellationToken;
@@ -15,10 +13,18 @@ use crate::adapters::clock::SystemClock;
 use crate::adapters::entropy::SystemEntropy;
 use crate::adapters::local_register::LocalRegister;
 use crate::adapters::postgres::{PostgresSettings, PostgresStore};
-use crate::adapters::sms::{self, JsonGateway, KannelGateway};
+use crate::adapters::sms;
+use crate::adapters::sms::json::{
+    Fields, HttpMethod, JsonGateway, JsonSettings, NumberFormat, StatusLists,
+};
+use crate::adapters::sms::kannel::KannelGateway;
 use crate::adapters::smtp::{Credentials, RelaySettings, SmtpRelay};
 use crate::adapters::sqlite::{SqliteSettings, SqliteStore};
-use crate::config::{Auth, Config, DatabaseKind, GatewayKind, JsonSms, RegisterKind, SmsGateway};
+use crate::config::register::RegisterKind;
+use crate::config::sms_gateway::{Auth, GatewayKind, SmsGateway};
+use crate::config::sms_json::{self, JsonSms};
+use crate::config::window::Window;
+use crate::config::{Config, DatabaseKind};
 use crate::domain::pace::Rate;
 use crate::domain::retry::RetryPolicy;
 use crate::domain::window::{DayWindow, Days};
@@ -78,7 +84,10 @@ pub async fn directory(config: &Config, store: &dyn Store) -> anyhow::Result<Dir
     let records: Vec<AgencyRecord> = config
         .agency
         .iter()
-        .map(|agency| AgencyRecord { id: agency.id.clone(), filter: agency.events })
+        .map(|agency| AgencyRecord {
+            id: agency.id.clone(),
+            filter: agency.events,
+        })
         .collect();
     let numbers = store.sync_agencies(&records).await?;
     let agencies = config
@@ -86,7 +95,10 @@ pub async fn directory(config: &Config, store: &dyn Store) -> anyhow::Result<Dir
         .iter()
         .zip(numbers)
         .map(|(agency, no)| {
-            let sender = agency.sms_sender.as_ref().map(|sender| sender.as_str().to_owned());
+            let sender = agency
+                .sms_sender
+                .as_ref()
+                .map(|sender| sender.as_str().to_owned());
             Ok(Agency {
                 no,
                 id: agency.id.clone(),
@@ -107,15 +119,25 @@ pub async fn directory(config: &Config, store: &dyn Store) -> anyhow::Result<Dir
 
 /// Up to eleven letters and digits of the id (the longest alphanumeric sender).
 fn default_sender(id: &str) -> String {
-    id.chars().filter(char::is_ascii_alphanumeric).take(11).collect()
+    id.chars()
+        .filter(char::is_ascii_alphanumeric)
+        .take(11)
+        .collect()
 }
 
 fn default_mailbox(name: &str) -> String {
-    format!("{} <no-reply@localhost>", name.replace(['<', '>', '"', ',', ';'], ""))
+    format!(
+        "{} <no-reply@localhost>",
+        name.replace(['<', '>', '"', ',', ';'], "")
+    )
 }
 
-fn hours(window: &crate::config::Window) -> anyhow::Result<DayWindow> {
-    let days = if window.working_days_only { Days::Working } else { Days::All };
+fn hours(window: &Window) -> anyhow::Result<DayWindow> {
+    let days = if window.working_days_only {
+        Days::Working
+    } else {
+        Days::All
+    };
     DayWindow::new(window.from, window.until, days).map_err(|error| anyhow!("window: {error}"))
 }
 
@@ -128,7 +150,7 @@ pub fn routes(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Routes>
     for gateway in &config.sms_gateway {
         routes.sms.push(Route {
             name: gateway.name.as_str().to_owned(),
-            gateway: sms_gateway(gateway, clock)?,
+            gateway: sms_gateway(config, gateway, clock)?,
             rate: Rate::new(gateway.rate, gateway.burst)
                 .with_context(|| format!("sms_gateway {}", gateway.name))?,
             weight: gateway.weight,
@@ -147,8 +169,7 @@ pub fn routes(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Routes>
         routes.email.push(Route {
             name: relay.name.as_str().to_owned(),
             gateway: Arc::new(
-                SmtpRelay::new(settings)
-                    .with_context(|| format!("email_relay {}", relay.name))?,
+                SmtpRelay::new(settings).with_context(|| format!("email_relay {}", relay.name))?,
             ),
             rate: Rate::new(relay.rate, relay.burst)
                 .with_context(|| format!("email_relay {}", relay.name))?,
@@ -160,6 +181,7 @@ pub fn routes(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Routes>
 }
 
 fn sms_gateway(
+    config: &Config,
     gateway: &SmsGateway,
     clock: &Arc<dyn Clock>,
 ) -> anyhow::Result<Arc<dyn Gateway>> {
@@ -171,49 +193,65 @@ fn sms_gateway(
             user: user.clone(),
             password: password.expose().to_owned(),
         },
-        Auth::Bearer { token } => sms::Auth::Bearer { token: token.expose().to_owned() },
-        Auth::Header { name, value } => {
-            sms::Auth::Header { name: name.clone(), value: value.expose().to_owned() }
-        }
+        Auth::Bearer { token } => sms::Auth::Bearer {
+            token: token.expose().to_owned(),
+        },
+        Auth::Header { name, value } => sms::Auth::Header {
+            name: name.clone(),
+            value: value.expose().to_owned(),
+        },
     };
+    settings.connect_timeout = gateway.connect_timeout;
+    settings.pool_idle_timeout = gateway.idle_timeout;
+    settings.report_url = gateway
+        .public_url
+        .as_ref()
+        .or(config.http.public_url.as_ref())
+        .map(|url| {
+            let token = gateway.receipt_token.expose();
+            sms::Settings::report_url(url.expose(), gateway.name.as_str(), token)
+        });
     match &gateway.kind {
         GatewayKind::Json(json) => {
             let gateway = JsonGateway::new(&settings, json_settings(json), Arc::clone(clock))?;
             Ok(Arc::new(gateway))
         }
-        GatewayKind::Kannel(kannel) => {
-            settings.report_url = kannel.public_url.as_ref().map(|url| {
-                let token = gateway.receipt_token.expose();
-                sms::Settings::report_url(url.expose(), gateway.name.as_str(), token)
-            });
-            Ok(Arc::new(KannelGateway::new(&settings, Arc::clone(clock))?))
-        }
+        GatewayKind::Kannel => Ok(Arc::new(KannelGateway::new(&settings, Arc::clone(clock))?)),
     }
 }
 
-fn json_settings(json: &JsonSms) -> sms::JsonSettings {
-    let codes = |list: &[u32]| list.iter().filter_map(|code| u16::try_from(*code).ok()).collect();
-    sms::JsonSettings {
-        fields: sms::Fields {
+fn json_settings(json: &JsonSms) -> JsonSettings {
+    let codes = |list: &[u32]| {
+        list.iter()
+            .filter_map(|code| u16::try_from(*code).ok())
+            .collect()
+    };
+    JsonSettings {
+        method: match json.method {
+            sms_json::HttpMethod::Post => HttpMethod::Post,
+            sms_json::HttpMethod::Put => HttpMethod::Put,
+        },
+        fields: Fields {
             to: json.to.clone(),
             from: json.from.clone(),
             text: json.text.clone(),
             reference: json.reference.clone(),
-            ..sms::Fields::default()
+            report_url: json.report_url.clone(),
         },
-        constants: json
-            .extra
-            .iter()
-            .map(|(name, value)| (name.clone(), serde_json::Value::String(value.clone())))
-            .collect(),
-        id_field: json.response_id.as_str().trim_start_matches('/').replace('/', "."),
-        statuses: sms::StatusLists {
+        numbers: match json.numbers {
+            sms_json::NumberFormat::E164 => NumberFormat::E164,
+            sms_json::NumberFormat::Digits => NumberFormat::Digits,
+        },
+        constants: json.constants.expose().clone(),
+        id_field: json.id_field.clone(),
+        error_field: json.error_field.clone(),
+        idempotency_header: json.idempotency_header.clone(),
+        statuses: StatusLists {
             account: codes(&json.account),
             later: codes(&json.later),
             unknown: codes(&json.unknown),
             refused: codes(&json.refused),
         },
-        ..sms::JsonSettings::default()
     }
 }
 
@@ -221,7 +259,10 @@ fn json_settings(json: &JsonSms) -> sms::JsonSettings {
 ///
 /// # Errors
 /// A register of this kind cannot be used.
-pub fn register(config: &Config, store: &Arc<dyn Store>) -> anyhow::Result<Arc<dyn ContactRegister>> {
+pub fn register(
+    config: &Config,
+    store: &Arc<dyn Store>,
+) -> anyhow::Result<Arc<dyn ContactRegister>> {
     match config.register.kind {
         RegisterKind::Local => Ok(Arc::new(LocalRegister::new(Arc::clone(store)))),
         RegisterKind::Krr => Err(anyhow!(
@@ -245,10 +286,10 @@ pub fn policy(config: &Config) -> anyhow::Result<Policy> {
         heartbeat: config.recovery.heartbeat,
         slots_ahead: dispatch.slots_ahead,
         slots_ahead_urgent: dispatch.slots_ahead_urgent,
-        slot_tolerance: dispatch.slot_late,
-        hold_per_agency: dispatch.claim_batch as usize,
-        hold_total: dispatch.ready_set as usize,
-        hold_for: Duration::from_secs(120),
+        slot_tolerance: dispatch.slot_tolerance,
+        hold_per_agency: dispatch.hold_per_agency as usize,
+        hold_total: dispatch.hold_total as usize,
+        hold_for: dispatch.hold_for,
         register_fresh: config.register.cache,
         poll_max: dispatch.poll_max,
         allow_synthetic: config.register.allow_synthetic,
@@ -287,7 +328,11 @@ pub async fn deps(
         clock,
         store,
     };
-    Ok(Deps::new(parts, CancellationToken::new(), TaskTracker::new()))
+    Ok(Deps::new(
+        parts,
+        CancellationToken::new(),
+        TaskTracker::new(),
+    ))
 }
 
 /// The clock of the machine.
@@ -315,9 +360,10 @@ pub fn agency_routes(config: &Config) -> Vec<AgencyRoute> {
 /// # Errors
 /// The URL.
 pub fn amqp_settings(config: &Config) -> anyhow::Result<Option<AmqpSettings>> {
-    let Some(amqp) = &config.amqp else { return Ok(None) };
-    let no_ca: Option<&Path> = None;
-    let settings = AmqpSettings::parse(amqp.url.expose(), no_ca, Duration::from_secs(30))
+    let Some(amqp) = &config.amqp else {
+        return Ok(None);
+    };
+    let settings = AmqpSettings::parse(amqp.url.expose(), amqp.ca_file.as_deref(), amqp.heartbeat)
         .context("amqp.url")?;
     Ok(Some(settings))
 }
@@ -331,7 +377,7 @@ pub fn broker(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Broker> 
         return Ok(Broker::default());
     };
     let routes = agency_routes(config);
-    let topology = Topology::new(routes.clone()).with_events_max_length(amqp.events_max_length);
+    let topology = Topology::new(routes.clone());
     let publisher = Arc::new(Publisher::start(settings.clone(), Some(topology.clone())));
     let prefetch = Prefetch(u16::try_from(amqp.prefetch).unwrap_or(2_000));
     let jobs = AmqpJobs::start(settings, topology, prefetch, Arc::clone(&publisher), clock);

@@ -34,13 +34,18 @@ pub async fn probe_all(config: &Config, limit: Duration) -> Vec<Finding> {
                 if routes.on(*channel).is_empty() {
                     findings.push(Finding {
                         party: format!("{channel}"),
-                        result: Ok("no gateway is configured: nothing can be sent on this channel".into()),
+                        result: Ok(
+                            "no gateway is configured: nothing can be sent on this channel".into(),
+                        ),
                     });
                 }
             }
         }
         Err(error) => {
-            findings.push(Finding { party: "gateways".into(), result: Err(format!("{error:#}")) });
+            findings.push(Finding {
+                party: "gateways".into(),
+                result: Err(format!("{error:#}")),
+            });
         }
     }
     findings
@@ -51,18 +56,27 @@ async fn store_and_register(config: &Config, limit: Duration) -> Vec<Finding> {
     let store = match opened.await {
         Ok(Ok(store)) => store,
         Ok(Err(error)) => {
-            return vec![Finding { party: "database".into(), result: Err(format!("{error:#}")) }];
+            return vec![Finding {
+                party: "database".into(),
+                result: Err(format!("{error:#}")),
+            }];
         }
         Err(_late) => {
             let why = format!("no answer in {} s", limit.as_secs());
-            return vec![Finding { party: "database".into(), result: Err(why) }];
+            return vec![Finding {
+                party: "database".into(),
+                result: Err(why),
+            }];
         }
     };
     let database = match store.ping().await {
         Ok(()) => Ok("answers, at the current schema".to_owned()),
         Err(error) => Err(error.to_string()),
     };
-    let mut findings = vec![Finding { party: "database".into(), result: database }];
+    let mut findings = vec![Finding {
+        party: "database".into(),
+        result: database,
+    }];
     let register = match build::register(config, &store) {
         Ok(register) => match tokio::time::timeout(limit, register.probe()).await {
             Ok(Ok(())) => Ok("answers".to_owned()),
@@ -71,7 +85,10 @@ async fn store_and_register(config: &Config, limit: Duration) -> Vec<Finding> {
         },
         Err(error) => Err(format!("{error:#}")),
     };
-    findings.push(Finding { party: "register".into(), result: register });
+    findings.push(Finding {
+        party: "register".into(),
+        result: register,
+    });
     findings
 }
 
@@ -80,7 +97,10 @@ async fn broker(config: &Config, limit: Duration) -> Option<Finding> {
         Ok(None) => return None,
         Ok(Some(settings)) => settings,
         Err(error) => {
-            return Some(Finding { party: "broker".into(), result: Err(format!("{error:#}")) });
+            return Some(Finding {
+                party: "broker".into(),
+                result: Err(format!("{error:#}")),
+            });
         }
     };
     let address = settings.address();
@@ -90,5 +110,8 @@ async fn broker(config: &Config, limit: Duration) -> Option<Finding> {
         Err(error) => Err(format!("{address}: {error}")),
     };
     publisher.close().await;
-    Some(Finding { party: "broker".into(), result })
+    Some(Finding {
+        party: "broker".into(),
+        result,
+    })
 }

@@ -48,7 +48,12 @@ impl Process {
         };
         let readiness = http::Readiness::new(&broker);
         let worker = Worker::start(deps, &name, roles, broker, build::ages(config));
-        let mut process = Self { worker, api: None, store, server: None };
+        let mut process = Self {
+            worker,
+            api: None,
+            store,
+            server: None,
+        };
         if roles.api {
             process.serve(config, readiness).await?;
         }
@@ -64,14 +69,18 @@ impl Process {
     async fn serve(&mut self, config: &Config, readiness: http::Readiness) -> anyhow::Result<()> {
         let listener = tokio::net::TcpListener::bind(config.http.listen)
             .await
-            .with_context(|| format!("cannot listen on http.listen = \"{}\"", config.http.listen))?;
+            .with_context(|| {
+                format!("cannot listen on http.listen = \"{}\"", config.http.listen)
+            })?;
         self.api = Some(listener.local_addr().context("the listening address")?);
         let stop = CancellationToken::new();
         let router = http::router(config, &self.worker, readiness)?;
         let stopped = stop.clone().cancelled_owned();
         let server = tokio::spawn(async move {
             let service = router.into_make_service_with_connect_info::<SocketAddr>();
-            axum::serve(listener, service).with_graceful_shutdown(stopped).await
+            axum::serve(listener, service)
+                .with_graceful_shutdown(stopped)
+                .await
         });
         self.server = Some((server, stop));
         Ok(())
@@ -89,7 +98,10 @@ impl Process {
             worker.deps.stop.cancel();
             stop.cancel();
             // Requests in hand are answered; a client that never reads is not waited for.
-            if tokio::time::timeout(Duration::from_secs(3), server).await.is_err() {
+            if tokio::time::timeout(Duration::from_secs(3), server)
+                .await
+                .is_err()
+            {
                 tracing::debug!("open HTTP connections are cut");
             }
         }
@@ -112,11 +124,14 @@ pub async fn migrate(config: &Config) -> anyhow::Result<()> {
 }
 
 fn host_name() -> String {
-    std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| {
-        std::fs::read_to_string("/etc/hostname")
-            .map(|name| name.trim().to_owned())
-            .unwrap_or_else(|_unreadable| "worker".to_owned())
-    })
+    std::env::var("HOSTNAME")
+        .ok()
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| {
+            std::fs::read_to_string("/etc/hostname")
+                .map(|name| name.trim().to_owned())
+                .unwrap_or_else(|_unreadable| "worker".to_owned())
+        })
 }
 
 /// Returns when the process is asked to stop (SIGTERM, or Ctrl-C).

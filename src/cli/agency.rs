@@ -39,25 +39,36 @@ impl Agency {
     pub async fn run(&self, global: &Global) -> Result<ExitCode, Failure> {
         let AgencyCommand::Key { agency } = &self.command;
         let config = load(global)?;
-        let known = config.agency.iter().map(|a| a.id.as_str()).collect::<Vec<_>>().join(", ");
+        let known = config
+            .agency
+            .iter()
+            .map(|a| a.id.as_str())
+            .collect::<Vec<_>>()
+            .join(", ");
         let id = AgencyId::parse(agency)
             .ok()
             .filter(|id| config.agency.iter().any(|a| a.id == *id))
-            .ok_or_else(|| {
-                anyhow!("no agency \"{agency}\" is configured; there are: {known}")
-            })?;
+            .ok_or_else(|| anyhow!("no agency \"{agency}\" is configured; there are: {known}"))?;
         let clock = build::clock();
         let store = build::store(&config, clock.clone(), build::Opening::Shared).await?;
         let directory = build::directory(&config, store.as_ref()).await?;
-        let no = directory.by_id(&id).ok_or_else(|| anyhow!("no agency \"{id}\""))?.no;
+        let no = directory
+            .by_id(&id)
+            .ok_or_else(|| anyhow!("no agency \"{id}\""))?
+            .no;
         let key = format!("bs_{}", hex::encode(SystemEntropy.bytes()));
         let hash = Sha256::digest(key.as_bytes()).into();
-        store.add_key(no, hash, clock.now()).await.map_err(anyhow::Error::from)?;
+        store
+            .add_key(no, hash, clock.now())
+            .await
+            .map_err(anyhow::Error::from)?;
         if global.json {
             say_json(&json!({"agency": id, "key": key}));
         } else {
             say(&key);
-            note(format!("This key of {id} is shown only now; it goes into `Authorization: Bearer …`."));
+            note(format!(
+                "This key of {id} is shown only now; it goes into `Authorization: Bearer …`."
+            ));
         }
         Ok(ExitCode::SUCCESS)
     }

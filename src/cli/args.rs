@@ -7,7 +7,13 @@ use clap::{Args, Parser, Subcommand};
 /// budstikke: tells people that a letter has come, that their appointment is tomorrow, that the
 /// plough is on its way.
 #[derive(Debug, Parser)]
-#[command(name = "budstikke", version, about, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "budstikke",
+    version,
+    about,
+    propagate_version = true,
+    max_term_width = 100
+)]
 pub struct Cli {
     /// What holds for every command.
     #[command(flatten)]

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use clap::Args;
 
-use crate::adapters::amqp::BrokerSetup;
+use crate::adapters::amqp::permissions::BrokerSetup;
 use crate::app::build;
 
 use super::args::Global;

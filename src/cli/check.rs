@@ -30,7 +30,10 @@ impl Check {
             say(config.masked_toml());
         }
         let findings = probe_all(&config, Duration::from_secs(self.timeout.max(1))).await;
-        let down = findings.iter().filter(|finding| finding.result.is_err()).count();
+        let down = findings
+            .iter()
+            .filter(|finding| finding.result.is_err())
+            .count();
         if global.json {
             let parties: Vec<_> = findings.iter().map(to_json).collect();
             say_json(&json!({"ok": down == 0, "parties": parties, "config": config.masked_toml()}));
@@ -43,7 +46,11 @@ impl Check {
                 n => format!("{n} of {} do not answer", findings.len()),
             });
         }
-        Ok(if down == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if down == 0 {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
     }
 }
 

@@ -1,12 +1,12 @@
 //! The command line, one file per command.
 
-pub mod args;
-pub mod context;
 pub mod agency;
+pub mod args;
 pub mod broker;
 pub mod check;
+pub mod context;
+mod dispatch;
 pub mod migrate;
 pub mod serve;
-mod dispatch;
 
 pub use dispatch::main;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use clap::Args;
 
 use crate::app::lifecycle::{Ended, Roles};
@@ -38,9 +38,11 @@ impl Serve {
                 return Ok(ExitCode::from(EXIT_CONFIG));
             }
         };
-        crate::telemetry::logging::init(&config.log).map_err(|error| anyhow!("log: {error}"))?;
+        //LOG
         if self.migrate {
-            process::migrate(&config).await.context("cannot migrate the database")?;
+            process::migrate(&config)
+                .await
+                .context("cannot migrate the database")?;
         }
         let drain = config.dispatch.drain;
         let mut process = Process::start(&config, roles).await?;
@@ -62,7 +64,9 @@ impl Serve {
                 Ok(ExitCode::SUCCESS)
             }
             (None, Ended::Cut) => {
-                tracing::warn!("stopped before everything was finished; what was on the wire is unknown and will be reconciled");
+                tracing::warn!(
+                    "stopped before everything was finished; what was on the wire is unknown and will be reconciled"
+                );
                 Ok(ExitCode::SUCCESS)
             }
         }

@@ -139,7 +139,9 @@ fn date(text: Option<&String>) -> Option<Timestamp> {
 
 /// Reads `2023-08-05T10:45:15.768Z` and `2023-06-10T21:00:01+02`.
 pub fn read_date(text: &str) -> Option<Timestamp> {
-    text.parse::<jiff::Timestamp>().ok().map(Timestamp::from_jiff)
+    text.parse::<jiff::Timestamp>()
+        .ok()
+        .map(Timestamp::from_jiff)
 }
 
 #[cfg(test)]
@@ -153,7 +155,10 @@ mod tests {
 
     #[test]
     fn both_shapes_of_dates_are_read() {
-        assert_eq!(read_date("2023-08-05T10:45:15.768Z"), Some(Timestamp(1_691_232_315_768_000)));
+        assert_eq!(
+            read_date("2023-08-05T10:45:15.768Z"),
+            Some(Timestamp(1_691_232_315_768_000))
+        );
         assert_eq!(
             read_date("2023-06-10T21:00:01+02"),
             read_date("2023-06-10T19:00:01Z")
@@ -172,7 +177,10 @@ mod tests {
         assert!(contact.reserved);
         assert_eq!(contact.registration, Registration::Other);
         assert_eq!(contact.notifiable, Notifiable::No);
-        assert_eq!((contact.mobile, contact.email, contact.language), (None, None, None));
+        assert_eq!(
+            (contact.mobile, contact.email, contact.language),
+            (None, None, None)
+        );
     }
 
     #[test]

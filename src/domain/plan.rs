@@ -32,7 +32,10 @@ pub const DEFAULT_LIFE: Duration = Duration::from_hours(72);
 
 /// Everything that the decision rests on.
 #[derive(Debug, Clone, Copy)]
-#[expect(clippy::struct_excessive_bools, reason = "independent facts, each read by name")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each read by name"
+)]
 pub struct Case<'a> {
     /// The job's rules.
     pub rules: &'a Rules,

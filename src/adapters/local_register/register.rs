@@ -42,7 +42,11 @@ impl ContactRegister for LocalRegister {
                 Err(error) => {
                     return Err(RegisterError::Unavailable {
                         retry_after: None,
-                        source: format!("a row of the local register cannot be read: {}", error.classify_text()).into(),
+                        source: format!(
+                            "a row of the local register cannot be read: {}",
+                            error.classify_text()
+                        )
+                        .into(),
                     });
                 }
             }
@@ -50,7 +54,10 @@ impl ContactRegister for LocalRegister {
         Ok(persons
             .iter()
             .map(|person| {
-                known.get(person).cloned().unwrap_or_else(|| Contact::not_registered(person.clone()))
+                known
+                    .get(person)
+                    .cloned()
+                    .unwrap_or_else(|| Contact::not_registered(person.clone()))
             })
             .collect())
     }
@@ -61,7 +68,10 @@ impl ContactRegister for LocalRegister {
 }
 
 fn unavailable(error: StoreError) -> RegisterError {
-    RegisterError::Unavailable { retry_after: None, source: Box::new(error) }
+    RegisterError::Unavailable {
+        retry_after: None,
+        source: Box::new(error),
+    }
 }
 
 /// What is wrong with a JSON text, without any of it.
