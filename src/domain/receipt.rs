@@ -9,19 +9,6 @@ use super::ids::DeliveryId;
 use super::status::{Reason, Status};
 use super::time::Timestamp;
 
-/// One delivery report.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Receipt {
-    /// Which message it is about.
-    pub key: ReceiptKey,
-    /// What it says.
-    pub status: ReceiptStatus,
-    /// When it happened, if the gateway says so.
-    pub at: Option<Timestamp>,
-    /// The gateway's own code.
-    pub code: Option<String>,
-}
-
 /// How a receipt names its message.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ReceiptKey {
@@ -46,7 +33,7 @@ pub enum ReceiptStatus {
 }
 
 /// One report of a gateway about one message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     /// Which message.
     pub key: ReceiptKey,
