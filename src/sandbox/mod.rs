@@ -1,3 +1,4 @@
 //! The fake outside: SMS gateway, mail server and register, for demo, bench and tests alike.
 
 pub mod mail;
+pub mod sms;

@@ -14,6 +14,6 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use http::client::BuildError;
+pub use http::setup::BuildError;
 pub use kind::GatewayKind;
 pub use settings::{Auth, Settings};

@@ -5,49 +5,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::RETRY_AFTER;
 use reqwest::{Method, Request, Response, Url};
 
 use super::answer::{Answer, AnswerBody, Exchange};
 use super::retry_after;
+use super::setup::{BasicAuth, BuildError, credentials, tls};
 use super::stage::{Stage, StagedBody};
-use crate::adapters::sms::settings::{Auth, Settings};
+use crate::adapters::sms::settings::Settings;
 use crate::ports::BoxError;
 use crate::ports::clock::Clock;
 
 /// More of an answer than this is not read.
 const LONGEST_ANSWER: usize = 64 * 1024;
-
-/// Why a gateway cannot be built from its settings. Names the gateway, never a secret.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// A setting cannot be used.
-    #[error("SMS gateway {gateway}: {problem}")]
-    Setting {
-        /// The gateway's name.
-        gateway: String,
-        /// Which setting, what is wrong with it and what would be right.
-        problem: String,
-    },
-    /// The HTTP client cannot be made.
-    #[error("SMS gateway {gateway}: the HTTP client cannot be set up")]
-    Client {
-        /// The gateway's name.
-        gateway: String,
-        /// The cause.
-        #[source]
-        source: BoxError,
-    },
-}
-
-/// Where the credentials go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::adapters::sms) enum BasicAuth {
-    /// Into the `Authorization` header.
-    InHeader,
-    /// The kind itself puts user and password into its parameters.
-    InParameters,
-}
 
 /// One gateway's HTTP client.
 pub(in crate::adapters::sms) struct HttpClient {
@@ -234,48 +204,6 @@ impl HttpClient {
             )),
         }
     }
-}
-
-fn credentials(auth: &Auth, basic: BasicAuth) -> Option<HeaderMap> {
-    use base64::Engine as _;
-
-    let mut headers = HeaderMap::new();
-    let (name, value) = match (auth, basic) {
-        (Auth::None, _) | (Auth::Basic { .. }, BasicAuth::InParameters) => return Some(headers),
-        (Auth::Basic { user, password }, BasicAuth::InHeader) => {
-            let pair =
-                base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
-            (AUTHORIZATION, format!("Basic {pair}"))
-        }
-        (Auth::Bearer { token }, _) => (AUTHORIZATION, format!("Bearer {token}")),
-        (Auth::Header { name, value }, _) => {
-            (HeaderName::from_bytes(name.as_bytes()).ok()?, value.clone())
-        }
-    };
-    let mut value = HeaderValue::from_str(&value).ok()?;
-    value.set_sensitive(true);
-    headers.insert(name, value);
-    Some(headers)
-}
-
-/// TLS with ring and the machine's own root certificates; without certificates for plain `http`,
-/// where loading them would be wasted.
-fn tls(url: &Url) -> Result<rustls::ClientConfig, BoxError> {
-    let mut roots = rustls::RootCertStore::empty();
-    if url.scheme() == "https" {
-        let found = rustls_native_certs::load_native_certs();
-        roots.add_parsable_certificates(found.certs);
-        if roots.is_empty() {
-            return Err("no root certificates on this machine; install ca-certificates".into());
-        }
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
 }
 
 /// The error and its causes in one line.

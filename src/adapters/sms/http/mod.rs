@@ -3,5 +3,6 @@
 pub(super) mod answer;
 pub(super) mod client;
 mod retry_after;
+pub(super) mod setup;
 mod stage;
 pub(super) mod verdict;

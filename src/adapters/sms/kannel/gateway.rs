@@ -10,7 +10,8 @@ use reqwest::{Method, Request};
 
 use super::classify::classify;
 use super::wire::{self, Message};
-use crate::adapters::sms::http::client::{BasicAuth, BuildError, HttpClient};
+use crate::adapters::sms::http::client::HttpClient;
+use crate::adapters::sms::http::setup::{BasicAuth, BuildError};
 use crate::adapters::sms::settings::{Auth, Settings};
 use crate::domain::outcome::{Fault, Outcome};
 use crate::domain::status::Reason;
