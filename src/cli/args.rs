@@ -37,6 +37,8 @@ pub struct Global {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run the whole main job on this machine, with nothing installed.
+    Demo(super::demo::Demo),
     /// Run the worker: intake, HTTP API, dispatch, events.
     Serve(super::serve::Serve),
     /// Load the configuration, print it with secrets masked, and try every outside party.

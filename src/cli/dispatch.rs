@@ -42,6 +42,7 @@ pub fn main() -> ExitCode {
 async fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let global = cli.global;
     match cli.command {
+        Command::Demo(command) => command.run(&global).await,
         Command::Serve(command) => command.run(&global).await,
         Command::Check(command) => command.run(&global).await,
         Command::Migrate(command) => command.run(&global).await,

@@ -5,6 +5,7 @@ pub mod args;
 pub mod broker;
 pub mod check;
 pub mod context;
+pub mod demo;
 mod dispatch;
 pub mod migrate;
 pub mod serve;
