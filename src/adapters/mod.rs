@@ -1,6 +1,8 @@
 //! One folder per outside thing; each implements a port.
 
 pub mod amqp;
+pub mod clock;
+pub mod entropy;
 pub mod local_register;
 pub mod postgres;
 pub mod sms;

@@ -16,7 +16,7 @@ fn data(event: &Event) -> serde_json::Value {
 
 pub async fn an_accepted_job_is_open_and_its_agency_is_told(w: World) {
     let now = w.now().await;
-    w.accept(make::job("a").to(3).new(w.oslo, now)).await;
+    w.accept(make::job("a").to(3).by(w.oslo, now)).await;
     let view = w.store.job(w.oslo, &job_name("a")).await.unwrap().unwrap();
     assert_eq!(view.state, JobState::Open);
     assert_eq!(view.class, Class::ServiceMessage);
@@ -32,7 +32,7 @@ pub async fn an_accepted_job_is_open_and_its_agency_is_told(w: World) {
 
 pub async fn an_agency_sees_only_its_own_jobs(w: World) {
     let now = w.now().await;
-    w.accept(make::job("a").new(w.oslo, now)).await;
+    w.accept(make::job("a").by(w.oslo, now)).await;
     assert_eq!(w.store.job(w.bergen, &job_name("a")).await.unwrap(), None);
     let page = w
         .store
@@ -49,14 +49,14 @@ pub async fn an_agency_sees_only_its_own_jobs(w: World) {
         .unwrap();
     assert!(!opened);
     assert_eq!(w.totals("a").await, r#"{"accepted":1}"#);
-    w.accept(make::job("a").content(2).new(w.bergen, now)).await;
+    w.accept(make::job("a").content(2).by(w.bergen, now)).await;
 }
 
 pub async fn a_repeat_changes_nothing_and_is_answered_with_the_present_totals(w: World) {
     let now = w.now().await;
     let job = make::job("a").to(2);
-    w.accept(job.clone().new(w.oslo, now)).await;
-    let answers = w.store.accept(vec![job.new(w.oslo, now)]).await.unwrap();
+    w.accept(job.clone().by(w.oslo, now)).await;
+    let answers = w.store.accept(vec![job.by(w.oslo, now)]).await.unwrap();
     let [Acceptance::Repeated(view)] = answers.as_slice() else {
         panic!("{answers:?}")
     };
@@ -73,8 +73,8 @@ pub async fn a_repeat_changes_nothing_and_is_answered_with_the_present_totals(w:
 
 pub async fn other_content_under_the_same_name_is_a_conflict_and_changes_nothing(w: World) {
     let now = w.now().await;
-    w.accept(make::job("a").to(2).new(w.oslo, now)).await;
-    let other = make::job("a").to(5).content(2).new(w.oslo, now);
+    w.accept(make::job("a").to(2).by(w.oslo, now)).await;
+    let other = make::job("a").to(5).content(2).by(w.oslo, now);
     let answers = w.store.accept(vec![other]).await.unwrap();
     assert_eq!(answers, [Acceptance::Conflict]);
     let events = w.events(w.oslo).await;
@@ -89,11 +89,11 @@ pub async fn repeats_and_conflicts_hold_within_one_batch_and_answers_keep_its_or
     let answers = w
         .store
         .accept(vec![
-            make::job("a").new(w.oslo, now),
-            make::job("b").new(w.oslo, now),
-            make::job("a").new(w.oslo, now),
-            make::job("a").content(2).new(w.oslo, now),
-            make::job("a").content(3).new(w.bergen, now),
+            make::job("a").by(w.oslo, now),
+            make::job("b").by(w.oslo, now),
+            make::job("a").by(w.oslo, now),
+            make::job("a").content(2).by(w.oslo, now),
+            make::job("a").content(3).by(w.bergen, now),
         ])
         .await
         .unwrap();
@@ -116,7 +116,7 @@ pub async fn a_job_offered_many_times_at_once_is_stored_once(w: World) {
     let offers = (0..16u8).map(|n| {
         let store = w.store.clone();
         let content = 1 + n % 2;
-        let job = make::job("a").to(3).content(content).new(w.oslo, now);
+        let job = make::job("a").to(3).content(content).by(w.oslo, now);
         tokio::spawn(async move { store.accept(vec![job]).await.unwrap().remove(0) })
     });
     let mut new = 0;
@@ -131,7 +131,7 @@ pub async fn a_job_offered_many_times_at_once_is_stored_once(w: World) {
 
 pub async fn several_hundred_jobs_go_in_at_once(w: World) {
     let now = w.now().await;
-    let jobs = (0..300).map(|n| make::job(&format!("j{n}")).to(2).new(w.oslo, now));
+    let jobs = (0..300).map(|n| make::job(&format!("j{n}")).to(2).by(w.oslo, now));
     let answers = w.store.accept(jobs.collect()).await.unwrap();
     let mut numbers: Vec<JobNo> = answers
         .iter()
@@ -153,7 +153,7 @@ pub async fn personal_data_comes_back_from_its_chunks(w: World) {
         .collect();
     recipients[500].to = To::Person(make::person(7));
     recipients[1_200].to = To::Email(make::email(1_200));
-    let new = make::job("a").recipients(recipients).new(w.oslo, now);
+    let new = make::job("a").recipients(recipients).by(w.oslo, now);
     let rules = new.job.rules.clone();
     let message = new.job.message.clone();
     let no = w.accept(new).await;
@@ -190,7 +190,7 @@ pub async fn personal_data_comes_back_from_its_chunks(w: World) {
 
 pub async fn what_intake_settled_is_settled_from_the_start(w: World) {
     let now = w.now().await;
-    let mut new = make::job("a").to(2).fixed().new(w.oslo, now);
+    let mut new = make::job("a").to(2).fixed().by(w.oslo, now);
     new.deliveries[1].settled = Some((Status::NotSent, Reason::Covered, Some(0)));
     w.accept(new).await;
     let page = w.page("a").await;
@@ -205,12 +205,12 @@ pub async fn what_intake_settled_is_settled_from_the_start(w: World) {
     );
     let worker = w.worker().await;
     assert_eq!(w.claim(worker, 10).await.deliveries.len(), 1);
-    assert_eq!(w.totals("a").await, r#"{"accepted":1,"not_sent":1}"#);
+    assert_eq!(w.totals("a").await, r#"{"waiting":1,"not_sent":1}"#);
 }
 
 pub async fn a_job_that_intake_settled_whole_is_finished_at_once(w: World) {
     let now = w.now().await;
-    let mut new = make::job("a").new(w.oslo, now);
+    let mut new = make::job("a").by(w.oslo, now);
     new.deliveries[0].settled = Some((Status::NotSent, Reason::InvalidAddress, None));
     w.accept(new).await;
     let view = w.store.job(w.oslo, &job_name("a")).await.unwrap().unwrap();
@@ -227,8 +227,8 @@ pub async fn events_that_an_agency_does_not_want_are_not_written(w: World) {
         .unwrap();
     assert_eq!(numbers, [w.bergen]);
     let now = w.now().await;
-    w.accept(make::job("a").new(w.bergen, now)).await;
-    w.accept(make::job("a").new(w.oslo, now)).await;
+    w.accept(make::job("a").by(w.bergen, now)).await;
+    w.accept(make::job("a").by(w.oslo, now)).await;
     assert_eq!(w.events(w.bergen).await, []);
     assert_eq!(w.events(w.oslo).await.len(), 1);
 }
@@ -249,7 +249,7 @@ pub async fn agencies_keep_their_numbers(w: World) {
 
 pub async fn the_list_of_notifications_goes_page_by_page(w: World) {
     let now = w.now().await;
-    let no = w.accept(make::job("a").to(5).both().new(w.oslo, now)).await;
+    let no = w.accept(make::job("a").to(5).both().by(w.oslo, now)).await;
     let name = job_name("a");
     let mut from = None;
     let mut seen = Vec::new();

@@ -10,8 +10,7 @@ use super::world::{World, batch, entry, job_name};
 
 pub async fn a_cancelled_job_settles_all_that_waits_and_says_so(w: World) {
     let now = w.now().await;
-    w.accept(make::job("a").to(3).fixed().new(w.oslo, now))
-        .await;
+    w.accept(make::job("a").to(3).fixed().by(w.oslo, now)).await;
     let name = job_name("a");
     let view = w.store.cancel(w.oslo, &name, now).await.unwrap().unwrap();
     assert_eq!(view.state, JobState::Cancelled);
@@ -34,7 +33,7 @@ pub async fn a_cancelled_job_settles_all_that_waits_and_says_so(w: World) {
 
 pub async fn cancelling_again_changes_nothing(w: World) {
     let now = w.now().await;
-    w.accept(make::job("a").to(2).new(w.oslo, now)).await;
+    w.accept(make::job("a").to(2).by(w.oslo, now)).await;
     let name = job_name("a");
     let first = w.store.cancel(w.oslo, &name, now).await.unwrap();
     let events = w.events(w.oslo).await;
@@ -71,7 +70,7 @@ pub async fn what_is_claimed_when_its_job_is_cancelled_is_refused_and_settled_by
     w: World,
 ) {
     let now = w.now().await;
-    w.accept(make::job("a").to(2).new(w.oslo, now)).await;
+    w.accept(make::job("a").to(2).by(w.oslo, now)).await;
     let worker = w.worker().await;
     let claim = w.claim(worker, 1).await;
     let name = job_name("a");
@@ -140,7 +139,7 @@ fn of(job: JobNo, position: u16, occasion: u8) -> DeliveryId {
 pub async fn an_opened_letter_is_not_reminded_of(w: World) {
     let now = w.now().await;
     let job = w
-        .accept(make::job("a").to(2).letter(2).new(w.oslo, now))
+        .accept(make::job("a").to(2).letter(2).by(w.oslo, now))
         .await;
     let name = job_name("a");
     let opened = w
@@ -181,7 +180,7 @@ pub async fn an_opened_letter_is_not_reminded_of(w: World) {
 
 pub async fn a_reminder_that_is_claimed_when_its_letter_is_opened_is_refused(w: World) {
     let now = w.now().await;
-    let job = w.accept(make::job("a").letter(1).new(w.oslo, now)).await;
+    let job = w.accept(make::job("a").letter(1).by(w.oslo, now)).await;
     let worker = w.worker().await;
     let claim = w.claim(worker, 10).await;
     assert_eq!(claim.deliveries.len(), 2);
@@ -200,8 +199,8 @@ pub async fn a_reminder_that_is_claimed_when_its_letter_is_opened_is_refused(w: 
 
 pub async fn stopped_traffic_is_neither_claimed_nor_intended(w: World) {
     let now = w.now().await;
-    w.accept(make::job("a").to(2).new(w.oslo, now)).await;
-    w.accept(make::job("b").new(w.bergen, now)).await;
+    w.accept(make::job("a").to(2).by(w.oslo, now)).await;
+    w.accept(make::job("b").by(w.bergen, now)).await;
     let worker = w.worker().await;
     let claim = w.claim(worker, 1).await;
     w.store.set_stopped(Some(w.oslo), Some(now)).await.unwrap();

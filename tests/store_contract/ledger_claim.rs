@@ -14,12 +14,12 @@ use super::world::{UNKNOWN_EMAIL, UNKNOWN_SMS, World, ids, want};
 pub async fn a_claim_takes_what_is_due_and_nothing_else(w: World) {
     let now = w.now().await;
     let later = now.plus(Duration::from_secs(3_600));
-    w.accept(make::job("now").to(2).new(w.oslo, now)).await;
-    w.accept(make::job("later").due(later).new(w.oslo, now))
+    w.accept(make::job("now").to(2).by(w.oslo, now)).await;
+    w.accept(make::job("later").due(later).by(w.oslo, now))
         .await;
-    w.accept(make::job("bulk").lane(Lane::Bulk).new(w.oslo, now))
+    w.accept(make::job("bulk").lane(Lane::Bulk).by(w.oslo, now))
         .await;
-    w.accept(make::job("theirs").new(w.bergen, now)).await;
+    w.accept(make::job("theirs").by(w.bergen, now)).await;
     let worker = w.worker().await;
     let claim = w.claim(worker, 10).await;
     assert_eq!(claim.deliveries.len(), 2);
@@ -36,13 +36,13 @@ pub async fn a_claim_takes_what_is_due_and_nothing_else(w: World) {
 pub async fn a_claim_keeps_to_its_wants_in_their_order(w: World) {
     let now = w.now().await;
     let minute = |n: u64| now.minus(Duration::from_secs(60 * n));
-    w.accept(make::job("b").to(3).due(minute(1)).new(w.oslo, now))
+    w.accept(make::job("b").to(3).due(minute(1)).by(w.oslo, now))
         .await;
-    w.accept(make::job("a").to(2).due(minute(2)).new(w.oslo, now))
+    w.accept(make::job("a").to(2).due(minute(2)).by(w.oslo, now))
         .await;
-    w.accept(make::job("u").lane(Lane::Urgent).new(w.oslo, now))
+    w.accept(make::job("u").lane(Lane::Urgent).by(w.oslo, now))
         .await;
-    w.accept(make::job("t").to(3).new(w.bergen, now)).await;
+    w.accept(make::job("t").to(3).by(w.bergen, now)).await;
     let worker = w.worker().await;
     let wants = [
         want(w.bergen, Lane::Normal, 2),
@@ -73,7 +73,7 @@ pub async fn a_claim_keeps_to_its_wants_in_their_order(w: World) {
 pub async fn eight_claimers_at_once_never_take_the_same_delivery(w: World) {
     let now = w.now().await;
     for job in ["a", "b", "c", "d"] {
-        w.accept(make::job(job).to(500).new(w.oslo, now)).await;
+        w.accept(make::job(job).to(500).by(w.oslo, now)).await;
     }
     let mut claimers = Vec::new();
     for _ in 0..8 {
@@ -107,7 +107,7 @@ pub async fn eight_claimers_at_once_never_take_the_same_delivery(w: World) {
 
 pub async fn every_claim_is_a_new_epoch(w: World) {
     let now = w.now().await;
-    w.accept(make::job("a").to(3).new(w.oslo, now)).await;
+    w.accept(make::job("a").to(3).by(w.oslo, now)).await;
     let worker = w.worker().await;
     let (first, second) = (w.claim(worker, 1).await, w.claim(worker, 1).await);
     assert_ne!(first.id, second.id);
@@ -122,7 +122,7 @@ pub async fn every_claim_is_a_new_epoch(w: World) {
 
 pub async fn what_is_handed_back_is_waiting_as_before_or_until_it_is_told(w: World) {
     let now = w.now().await;
-    w.accept(make::job("a").to(3).new(w.oslo, now)).await;
+    w.accept(make::job("a").to(3).by(w.oslo, now)).await;
     let worker = w.worker().await;
     let claim = w.claim(worker, 3).await;
     let [a, b, c] = ids(&claim)[..] else { panic!() };
@@ -160,7 +160,7 @@ pub async fn what_has_an_open_try_is_not_handed_back(w: World) {
 
 pub async fn what_is_abandoned_with_an_open_try_is_unknown_and_the_rest_goes_on(w: World) {
     let now = w.now().await;
-    w.accept(make::job("a").to(3).new(w.oslo, now)).await;
+    w.accept(make::job("a").to(3).by(w.oslo, now)).await;
     let worker = w.worker().await;
     let claim = w.claim(worker, 3).await;
     w.send(claim.id, &claim.deliveries[..1]).await;

@@ -3,9 +3,20 @@
 //! A case is an `async fn(World)`; each backend runs all of them. `every_case!` lists them, so a
 //! forgotten one is an unused function and the compiler says so.
 
+#![expect(
+    unreachable_pub,
+    reason = "in a test binary `pub` says that other modules use it; unused items still warn"
+)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "cases are tests although they carry no attribute of their own"
+)]
+
 #[macro_use]
 mod cases;
 mod make;
+mod on_sqlite;
 mod world;
 
 mod jobs;

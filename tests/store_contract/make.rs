@@ -108,7 +108,7 @@ impl Making {
     }
 
     /// The job as intake offers it.
-    pub fn new(self, agency: AgencyNo, at: Timestamp) -> NewJob {
+    pub fn by(self, agency: AgencyNo, at: Timestamp) -> NewJob {
         let name = JobName::parse(&self.name).unwrap();
         let channels: &[Channel] = match self.rule {
             ChannelRule::Both => &[Channel::Sms, Channel::Email],
@@ -196,7 +196,7 @@ pub fn email(n: u16) -> EmailAddress {
 
 /// The n-th synthetic identity number (month + 80) whose check digits are right; n below 400.
 pub fn person(n: u16) -> PersonNumber {
-    let numbers = (0..1_000u16).filter_map(|serial| {
+    let mut numbers = (0..1_000u16).filter_map(|serial| {
         let head = format!("018190{serial:03}");
         let digit = |text: &str, weights: &[u32]| {
             let sum: u32 = text
@@ -215,7 +215,7 @@ pub fn person(n: u16) -> PersonNumber {
         let second = digit(&text, &[5, 4, 3, 2, 7, 6, 5, 4, 3, 2])?;
         PersonNumber::parse(&format!("{text}{second}")).ok()
     });
-    numbers.skip(usize::from(n)).next().unwrap()
+    numbers.nth(usize::from(n)).unwrap()
 }
 
 /// Settled as `status`, on its channel, without a reason.

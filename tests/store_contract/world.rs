@@ -111,7 +111,7 @@ impl World {
     pub async fn on_the_wire(&self, name: &str, recipients: u16) -> (JobNo, WorkerId, Claim) {
         let now = self.now().await;
         let job = self
-            .accept(make::job(name).to(recipients).new(self.oslo, now))
+            .accept(make::job(name).to(recipients).by(self.oslo, now))
             .await;
         let worker = self.worker().await;
         let claim = self.claim(worker, u32::from(recipients)).await;

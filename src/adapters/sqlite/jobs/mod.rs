@@ -1,0 +1,9 @@
+//! Jobs: in, looked at, ended by the agency's word, loaded for planning.
+
+mod accept;
+mod end;
+mod load;
+mod port;
+mod view;
+
+pub(super) use end::{Ended, finish};
