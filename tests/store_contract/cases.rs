@@ -39,5 +39,92 @@ macro_rules! every_case {
             what_has_an_open_try_is_not_handed_back,
             what_is_abandoned_with_an_open_try_is_unknown_and_the_rest_goes_on,
         }
+        $run! { ledger_intend:
+            an_intent_is_written_for_what_is_claimed_and_shows_as_sending,
+            an_intent_of_another_epoch_is_refused,
+            a_second_live_try_in_a_slot_is_refused,
+            the_same_delivery_twice_in_a_batch_is_granted_once,
+            two_live_tries_in_a_slot_are_impossible_whoever_writes_them,
+            what_was_certainly_not_sent_frees_its_slot,
+            an_unknown_try_is_followed_by_one_in_slot_1_and_marked,
+            the_plans_other_channel_moves_the_row_before_its_first_try,
+            a_fixed_or_tried_delivery_keeps_its_channel,
+            refusals_and_grants_of_one_batch_keep_their_indexes,
+            many_intents_at_once_for_the_same_claim_write_one_try,
+        }
+        $run! { ledger_rate:
+            slots_reach_no_further_ahead_than_allowed_and_the_rest_stays_claimed,
+            a_message_of_several_parts_takes_as_many_slots,
+            a_refused_entry_takes_no_slot,
+            every_gateway_has_its_own_rate,
+            four_at_once_on_one_gateway_stay_within_its_rate,
+            slots_come_back_as_time_passes,
+            nothing_is_granted_while_a_gateway_is_paused_and_a_shorter_pause_ends_no_longer_one,
+        }
+        $run! { ledger_cover:
+            the_first_of_a_batch_covers_the_others,
+            one_of_an_earlier_batch_covers_later_ones_but_not_itself_nor_another_job,
+            one_that_got_no_slot_covers_nobody,
+            a_covered_one_names_who_covered_it,
+        }
+        $run! { ledger_settle:
+            an_accepted_try_is_sent_and_told,
+            a_fenced_settlement_changes_nothing_and_the_rest_goes_through,
+            corrections_raise_the_version_one_by_one_and_close_nothing_twice,
+            what_waits_again_is_claimed_when_its_time_has_come,
+            a_fallback_fails_silently_and_begins_on_the_other_channel,
+            what_is_settled_without_a_channel_names_none,
+        }
+        $run! { ledger_totals:
+            a_job_is_finished_exactly_once_with_its_totals,
+            settling_at_once_from_many_sides_finishes_a_job_once,
+            of_both_channels_the_better_counts,
+            what_failed_silently_does_not_count_beside_what_was_told,
+            a_cancelled_job_that_settles_later_keeps_its_state,
+        }
+        $run! { ledger_unknown:
+            an_unknown_try_waits_for_its_receipt_then_shows_up,
+            reconcile_may_send_once_more_in_slot_1,
+            a_late_receipt_settles_an_unknown_try_before_reconcile_does,
+        }
+        $run! { workers:
+            a_worker_whose_heart_beats_is_not_reaped,
+            a_dead_workers_open_tries_become_unknown_and_the_rest_goes_on_at_once,
+            an_open_try_of_a_dead_worker_is_due_its_time_after_its_intent,
+            what_a_zombie_settles_is_fenced_and_it_claims_and_intends_nothing,
+            a_worker_that_ends_well_leaves_nothing_claimed,
+            the_backlog_counts_what_is_due_by_agency_and_lane,
+            what_starves_is_raised_by_one_lane_at_a_time,
+            calls_that_are_given_up_wedge_nothing,
+        }
+        $run! { outbox:
+            events_are_numbered_per_agency_from_1_in_their_order,
+            many_numberers_and_writers_at_once_leave_no_gap_and_no_disorder,
+            what_is_published_is_not_offered_again_and_never_unpublished,
+            the_feed_goes_on_after_a_sequence,
+            one_worker_at_a_time_has_a_lease,
+            many_who_want_a_lease_at_once_get_it_once,
+        }
+        $run! { parking:
+            a_receipt_finds_its_try_by_the_gateways_id_or_by_ours,
+            a_receipt_of_another_gateway_finds_nothing,
+            a_delivery_that_never_left_is_not_found,
+            early_receipts_are_kept_in_order_until_they_are_taken,
+        }
+        $run! { keys:
+            a_key_has_the_owner_it_was_made_for,
+        }
+        $run! { contacts:
+            a_person_put_in_again_is_replaced,
+            all_persons_come_in_order_page_by_page,
+        }
+        $run! { retention:
+            what_is_young_or_open_is_kept,
+            texts_then_identities_then_facts_go,
+            what_is_erased_is_not_on_the_disk_any_more,
+            old_events_leave_the_feed_once_they_are_published,
+            old_events_leave_the_feed_when_there_is_no_broker,
+            receipts_that_found_nothing_in_a_week_are_forgotten,
+        }
     };
 }

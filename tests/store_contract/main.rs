@@ -19,6 +19,18 @@ mod make;
 mod on_sqlite;
 mod world;
 
+mod contacts;
 mod jobs;
 mod jobs_end;
+mod keys;
 mod ledger_claim;
+mod ledger_cover;
+mod ledger_intend;
+mod ledger_rate;
+mod ledger_settle;
+mod ledger_totals;
+mod ledger_unknown;
+mod outbox;
+mod parking;
+mod retention;
+mod workers;
