@@ -1,0 +1,11 @@
+//! Jobs: in, looked at, cancelled, opened.
+
+mod accept;
+mod agencies;
+mod cancel;
+mod load;
+mod notifications;
+mod opened;
+mod port;
+mod settled;
+mod view;

@@ -1,0 +1,85 @@
+//! Claiming what is due.
+
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use crate::adapters::postgres::connect::PostgresStore;
+use crate::adapters::postgres::error::Fault;
+use crate::adapters::postgres::now;
+use crate::adapters::postgres::rows::{lane, small};
+use crate::domain::ids::{AgencyNo, ClaimId, DeliveryId, WorkerId};
+use crate::domain::time::Timestamp;
+use crate::ports::store::{Claim, Claimed, StoreError, Want};
+
+/// One statement: look, make an epoch if anything was found, take. `FOR UPDATE SKIP LOCKED` inside
+/// the materialized part keeps callers apart; the predicates are those of the index `delivery_due`
+/// to the letter. A worker that was taken for dead gets nothing.
+const CLAIM: &str = concat!(
+    "WITH clock AS MATERIALIZED (SELECT ",
+    now!(),
+    " AS now), \
+     found AS MATERIALIZED ( \
+        SELECT d.id, w.place \
+        FROM unnest($2::int[], $3::smallint[], $4::bigint[]) WITH ORDINALITY \
+            AS w (agency, lane, most, place) \
+        JOIN agency a ON a.no = w.agency AND a.stopped_at IS NULL \
+        CROSS JOIN LATERAL ( \
+            SELECT id FROM delivery \
+            WHERE delivery.agency = w.agency AND delivery.lane = w.lane AND state IN (4, 5) \
+                AND due <= (SELECT now FROM clock) \
+            ORDER BY due, id LIMIT w.most FOR UPDATE SKIP LOCKED) d \
+        WHERE EXISTS (SELECT FROM worker WHERE id = $1 AND ended_at IS NULL) \
+            AND NOT EXISTS (SELECT FROM fleet WHERE only AND stopped_at IS NOT NULL)), \
+     made AS ( \
+        INSERT INTO claim (worker, at) SELECT $1, now FROM clock WHERE EXISTS (SELECT FROM found) \
+        RETURNING id) \
+     UPDATE delivery d SET state = 6, claim = made.id, changed_at = clock.now \
+     FROM clock, made, found WHERE d.id = found.id \
+     RETURNING made.id, found.place, d.due, d.id, d.agency, d.lane, d.fixed, d.slot, d.attempts, \
+        d.tries"
+);
+
+pub(super) async fn claim(
+    store: &PostgresStore,
+    worker: WorkerId,
+    wants: &[Want],
+) -> Result<Claim, StoreError> {
+    let nothing = Claim {
+        id: ClaimId(0),
+        deliveries: Vec::new(),
+    };
+    if wants.is_empty() {
+        return Ok(nothing);
+    }
+    let statement = sqlx::query(CLAIM)
+        .bind(worker.0)
+        .bind(wants.iter().map(|w| w.agency.0).collect::<Vec<_>>())
+        .bind(wants.iter().map(|w| w.lane.code()).collect::<Vec<_>>())
+        .bind(wants.iter().map(|w| i64::from(w.limit)).collect::<Vec<_>>());
+    let rows = store.fetch(statement).await?;
+    let Some(first) = rows.first() else {
+        return Ok(nothing);
+    };
+    let id = ClaimId(first.try_get(0).map_err(Fault::from)?);
+    let mut taken = rows.iter().map(read).collect::<Result<Vec<_>, Fault>>()?;
+    taken.sort_unstable_by_key(|(place, claimed)| (*place, claimed.due, claimed.delivery));
+    Ok(Claim {
+        id,
+        deliveries: taken.into_iter().map(|(_, claimed)| claimed).collect(),
+    })
+}
+
+fn read(row: &PgRow) -> Result<(i64, Claimed), Fault> {
+    let id = DeliveryId(row.try_get(3)?);
+    let claimed = Claimed {
+        delivery: id,
+        agency: AgencyNo(row.try_get(4)?),
+        lane: lane("delivery", row.try_get(5)?, id)?,
+        fixed: row.try_get(6)?,
+        slot: u8::from(row.try_get::<i16, _>(7)? != 0),
+        attempts: small(row.try_get(8)?),
+        tries: small(row.try_get(9)?),
+        due: Timestamp(row.try_get(2)?),
+    };
+    Ok((row.try_get(1)?, claimed))
+}

@@ -1,0 +1,13 @@
+//! The ledger: claims, intents, outcomes.
+
+mod brakes;
+mod claim;
+mod entries;
+mod hand_back;
+mod intend;
+mod outcomes;
+mod port;
+mod settle;
+mod unknown;
+
+pub(super) use hand_back::{Pairs, Patience, Since, lock_claims, release};

@@ -1,0 +1,190 @@
+//! Receipts: finding what they are about, and keeping those that are early.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use super::connect::PostgresStore;
+use super::error::Fault;
+use super::rows::{json, read, reason, small, state};
+use crate::domain::ids::{AgencyNo, DeliveryId};
+use crate::domain::receipt::{Receipt, ReceiptKey, ReceiptStatus};
+use crate::domain::status::Reason;
+use crate::domain::time::Timestamp;
+use crate::ports::store::{FoundTry, ParkedReceipt, Parking, StoreError};
+
+/// A try is looked for by the gateway's own id or by the delivery, never across gateways.
+const FIND: &str = "SELECT k.place, d.id, d.agency, d.state, d.reason, d.version, d.due, l.slot, \
+        d.tries, EXISTS (SELECT FROM try o WHERE o.delivery = d.id AND o.outcome IS NULL) \
+    FROM unnest($2::text[], $3::bigint[]) WITH ORDINALITY AS k (ref, delivery, place) \
+    CROSS JOIN LATERAL ( \
+        (SELECT t.delivery FROM try t WHERE t.gateway = $1 AND t.provider_ref = k.ref LIMIT 1) \
+        UNION ALL \
+        (SELECT t.delivery FROM try t WHERE t.delivery = k.delivery AND t.gateway = $1 LIMIT 1) \
+        LIMIT 1) f \
+    JOIN delivery d ON d.id = f.delivery \
+    CROSS JOIN LATERAL ( \
+        SELECT t.slot FROM try t WHERE t.delivery = d.id ORDER BY t.no DESC LIMIT 1) l";
+const PARK: &str = "INSERT INTO parked_receipt (gateway, receipt, received_at) \
+    SELECT $1, r, $3 FROM unnest($2::text[]) AS r";
+const PARKED: &str = "SELECT id, gateway, receipt, received_at FROM parked_receipt \
+    WHERE id > $1 ORDER BY id LIMIT $2";
+const UNPARK: &str = "DELETE FROM parked_receipt WHERE id = ANY($1)";
+
+#[async_trait]
+impl Parking for PostgresStore {
+    async fn find_tries(
+        &self,
+        gateway: &str,
+        keys: &[ReceiptKey],
+    ) -> Result<Vec<Option<FoundTry>>, StoreError> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (references, deliveries): (Vec<Option<&str>>, Vec<Option<i64>>) = keys
+            .iter()
+            .map(|key| match key {
+                ReceiptKey::ProviderReference(reference) => (Some(reference.as_str()), None),
+                ReceiptKey::Delivery(delivery) => (None, Some(delivery.0)),
+            })
+            .unzip();
+        let statement = sqlx::query(FIND)
+            .bind(gateway)
+            .bind(references)
+            .bind(deliveries);
+        let rows = self.fetch(statement).await?;
+        let mut found = vec![None; keys.len()];
+        for row in &rows {
+            let (place, value) = find(row)?;
+            if let Some(slot) = found.get_mut(place) {
+                *slot = Some(value);
+            }
+        }
+        Ok(found)
+    }
+
+    async fn park(
+        &self,
+        gateway: &str,
+        receipts: &[Receipt],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        if receipts.is_empty() {
+            return Ok(());
+        }
+        let texts: Vec<String> = receipts
+            .iter()
+            .map(|receipt| json("parked_receipt", "new", &Kept::of(receipt)))
+            .collect::<Result<_, _>>()?;
+        let statement = sqlx::query(PARK).bind(gateway).bind(texts).bind(at.0);
+        self.execute(statement).await.map(|_rows| ())
+    }
+
+    async fn parked(&self, after: i64, limit: u32) -> Result<Vec<ParkedReceipt>, StoreError> {
+        let statement = sqlx::query(PARKED).bind(after).bind(i64::from(limit));
+        let rows = self.fetch(statement).await?;
+        rows.iter()
+            .map(|row| parked(row).map_err(StoreError::from))
+            .collect()
+    }
+
+    async fn unpark(&self, ids: &[i64]) -> Result<(), StoreError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let statement = sqlx::query(UNPARK).bind(ids);
+        self.execute(statement).await.map(|_rows| ())
+    }
+}
+
+fn find(row: &PgRow) -> Result<(usize, FoundTry), Fault> {
+    let place: i64 = row.try_get(0)?;
+    let id = DeliveryId(row.try_get(1)?);
+    let found = FoundTry {
+        delivery: id,
+        agency: AgencyNo(row.try_get(2)?),
+        state: state(row.try_get(3)?, id)?,
+        reason: reason(row.try_get(4)?, id)?,
+        version: row.try_get(5)?,
+        due: Timestamp(row.try_get(6)?),
+        slot: u8::from(row.try_get::<i16, _>(7)? != 0),
+        tries: small(row.try_get(8)?),
+        open_try: row.try_get(9)?,
+    };
+    Ok((usize::try_from(place - 1).unwrap_or(usize::MAX), found))
+}
+
+fn parked(row: &PgRow) -> Result<ParkedReceipt, Fault> {
+    let id: i64 = row.try_get(0)?;
+    let kept: Kept = read("parked_receipt", id, row.try_get(2)?)?;
+    Ok(ParkedReceipt {
+        id,
+        gateway: row.try_get(1)?,
+        receipt: kept.receipt(),
+        received_at: Timestamp(row.try_get(3)?),
+    })
+}
+
+/// A receipt as JSON.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    key: KeptKey,
+    status: KeptStatus,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum KeptKey {
+    Provider(String),
+    Delivery(DeliveryId),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum KeptStatus {
+    Delivered,
+    Failed(Reason),
+    Expired,
+    Accepted,
+}
+
+impl Kept {
+    fn of(receipt: &Receipt) -> Self {
+        Self {
+            key: match &receipt.key {
+                ReceiptKey::ProviderReference(reference) => KeptKey::Provider(reference.clone()),
+                ReceiptKey::Delivery(delivery) => KeptKey::Delivery(*delivery),
+            },
+            status: match receipt.status {
+                ReceiptStatus::Delivered => KeptStatus::Delivered,
+                ReceiptStatus::Failed(reason) => KeptStatus::Failed(reason),
+                ReceiptStatus::Expired => KeptStatus::Expired,
+                ReceiptStatus::Accepted => KeptStatus::Accepted,
+            },
+            at: receipt.at,
+            code: receipt.code.clone(),
+        }
+    }
+
+    fn receipt(self) -> Receipt {
+        Receipt {
+            key: match self.key {
+                KeptKey::Provider(reference) => ReceiptKey::ProviderReference(reference),
+                KeptKey::Delivery(delivery) => ReceiptKey::Delivery(delivery),
+            },
+            status: match self.status {
+                KeptStatus::Delivered => ReceiptStatus::Delivered,
+                KeptStatus::Failed(reason) => ReceiptStatus::Failed(reason),
+                KeptStatus::Expired => ReceiptStatus::Expired,
+                KeptStatus::Accepted => ReceiptStatus::Accepted,
+            },
+            at: self.at,
+            code: self.code,
+        }
+    }
+}
