@@ -9,7 +9,7 @@ CREATE TABLE agency (
 
 -- One row: everybody's traffic.
 CREATE TABLE fleet (
-    only          BOOLEAN PRIMARY KEY DEFAULT TRUE CHECK (only),
+    id            SMALLINT PRIMARY KEY DEFAULT 1 CHECK (id = 1),
     stopped_at    BIGINT
 );
 INSERT INTO fleet DEFAULT VALUES;

@@ -9,7 +9,7 @@ CREATE TABLE agency (
 
 -- One row: everybody's traffic.
 CREATE TABLE fleet (
-    only          INTEGER PRIMARY KEY DEFAULT 1 CHECK (only = 1),
+    id            INTEGER PRIMARY KEY DEFAULT 1 CHECK (id = 1),
     stopped_at    INTEGER
 );
 INSERT INTO fleet DEFAULT VALUES;

@@ -16,6 +16,7 @@
 #[macro_use]
 mod cases;
 mod make;
+mod on_postgres;
 mod on_sqlite;
 mod world;
 

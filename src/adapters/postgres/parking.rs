@@ -1,17 +1,16 @@
 //! Receipts: finding what they are about, and keeping those that are early.
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use super::connect::PostgresStore;
-use super::error::Fault;
-use super::rows::{json, read, reason, small, state};
+use super::error::{Fault, corrupt};
+use super::rows::{reason, small, state};
 use crate::domain::ids::{AgencyNo, DeliveryId};
-use crate::domain::receipt::{Receipt, ReceiptKey, ReceiptStatus};
-use crate::domain::status::Reason;
+use crate::domain::receipt::{Receipt, ReceiptKey};
 use crate::domain::time::Timestamp;
+use crate::ports::BoxError;
 use crate::ports::store::{FoundTry, ParkedReceipt, Parking, StoreError};
 
 /// A try is looked for by the gateway's own id or by the delivery, never across gateways.
@@ -75,8 +74,8 @@ impl Parking for PostgresStore {
         }
         let texts: Vec<String> = receipts
             .iter()
-            .map(|receipt| json("parked_receipt", "new", &Kept::of(receipt)))
-            .collect::<Result<_, _>>()?;
+            .map(|receipt| serde_json::json!(receipt).to_string())
+            .collect();
         let statement = sqlx::query(PARK).bind(gateway).bind(texts).bind(at.0);
         self.execute(statement).await.map(|_rows| ())
     }
@@ -117,74 +116,15 @@ fn find(row: &PgRow) -> Result<(usize, FoundTry), Fault> {
 
 fn parked(row: &PgRow) -> Result<ParkedReceipt, Fault> {
     let id: i64 = row.try_get(0)?;
-    let kept: Kept = read("parked_receipt", id, row.try_get(2)?)?;
+    // Of a receipt that does not decode only the place is told: it may quote one.
+    let receipt = serde_json::from_str(row.try_get(2)?).map_err(|error| {
+        let place = format!("line {}, column {}", error.line(), error.column());
+        corrupt("parked_receipt", id, BoxError::from(place))
+    })?;
     Ok(ParkedReceipt {
         id,
         gateway: row.try_get(1)?,
-        receipt: kept.receipt(),
+        receipt,
         received_at: Timestamp(row.try_get(3)?),
     })
-}
-
-/// A receipt as JSON.
-#[derive(Debug, Serialize, Deserialize)]
-struct Kept {
-    key: KeptKey,
-    status: KeptStatus,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    at: Option<Timestamp>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    code: Option<String>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum KeptKey {
-    Provider(String),
-    Delivery(DeliveryId),
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum KeptStatus {
-    Delivered,
-    Failed(Reason),
-    Expired,
-    Accepted,
-}
-
-impl Kept {
-    fn of(receipt: &Receipt) -> Self {
-        Self {
-            key: match &receipt.key {
-                ReceiptKey::ProviderReference(reference) => KeptKey::Provider(reference.clone()),
-                ReceiptKey::Delivery(delivery) => KeptKey::Delivery(*delivery),
-            },
-            status: match receipt.status {
-                ReceiptStatus::Delivered => KeptStatus::Delivered,
-                ReceiptStatus::Failed(reason) => KeptStatus::Failed(reason),
-                ReceiptStatus::Expired => KeptStatus::Expired,
-                ReceiptStatus::Accepted => KeptStatus::Accepted,
-            },
-            at: receipt.at,
-            code: receipt.code.clone(),
-        }
-    }
-
-    fn receipt(self) -> Receipt {
-        Receipt {
-            key: match self.key {
-                KeptKey::Provider(reference) => ReceiptKey::ProviderReference(reference),
-                KeptKey::Delivery(delivery) => ReceiptKey::Delivery(delivery),
-            },
-            status: match self.status {
-                KeptStatus::Delivered => ReceiptStatus::Delivered,
-                KeptStatus::Failed(reason) => ReceiptStatus::Failed(reason),
-                KeptStatus::Expired => ReceiptStatus::Expired,
-                KeptStatus::Accepted => ReceiptStatus::Accepted,
-            },
-            at: self.at,
-            code: self.code,
-        }
-    }
 }

@@ -2,22 +2,19 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use super::error::{Fault, corrupt};
+use crate::domain::chunk_text;
+use crate::domain::event::Totals;
 use crate::domain::ids::{AgencyNo, JobName, JobNo, Reference};
-use crate::domain::job::{Job, Message, Recipient, Rules, To, Values};
+use crate::domain::job::{Job, Rules};
 use crate::domain::kinds::Lane;
-use crate::domain::person::PersonNumber;
 use crate::domain::state::State;
 use crate::domain::status::Reason;
 use crate::domain::time::Timestamp;
-use crate::ports::BoxError;
-use crate::ports::store::{
-    CHUNK_SIZE, Chunk, ChunkContent, JobRecord, JobState, JobView, StoreError,
-};
+use crate::ports::store::{CHUNK_SIZE, Chunk, JobRecord, JobState, JobView, StoreError};
 
 /// A code that stands for nothing this program knows.
 #[derive(Debug, thiserror::Error)]
@@ -66,38 +63,6 @@ pub(super) fn short(number: u16) -> i16 {
     i16::try_from(number).unwrap_or(i16::MAX)
 }
 
-/// JSON of what we wrote ourselves.
-pub(super) fn json<T: Serialize>(
-    table: &'static str,
-    id: impl fmt::Display,
-    value: &T,
-) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| corrupt(table, id, error))
-}
-
-/// Reads JSON. The text may be personal, so of the error only its place is kept.
-pub(super) fn read<T: for<'a> Deserialize<'a>>(
-    table: &'static str,
-    id: impl fmt::Display,
-    text: &str,
-) -> Result<T, StoreError> {
-    serde_json::from_str(text).map_err(|error| {
-        let place = format!("line {}, column {}", error.line(), error.column());
-        corrupt(table, id, BoxError::from(place))
-    })
-}
-
-/// One entry of `chunk.contents`.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Content {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    p: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    e: Option<String>,
-    #[serde(default, skip_serializing_if = "Values::is_empty")]
-    v: Values,
-}
-
 /// The texts of one row of `chunk`.
 #[derive(Debug)]
 pub(super) struct ChunkTexts {
@@ -108,46 +73,19 @@ pub(super) struct ChunkTexts {
 }
 
 /// A job's personal data by chunks; there is always one, for the message.
-pub(super) fn chunks(job: &Job) -> Result<Vec<ChunkTexts>, StoreError> {
-    let name = &job.name;
-    let mut slices: Vec<&[Recipient]> = job.recipients.chunks(usize::from(CHUNK_SIZE)).collect();
-    if slices.is_empty() {
-        slices.push(&[]);
-    }
-    let mut message = Some(json("chunk", name, &job.message)?);
-    slices
-        .into_iter()
-        .map(|recipients| {
-            let refs: Vec<&Reference> = recipients.iter().map(|r| &r.reference).collect();
-            let persons: Vec<Option<&str>> = recipients
-                .iter()
-                .map(|recipient| match &recipient.to {
-                    To::Person(person) => Some(person.expose()),
-                    To::Phone(_) | To::Email(_) => None,
-                })
-                .collect();
-            let contents: Vec<Content> = recipients.iter().map(content).collect();
-            Ok(ChunkTexts {
-                message: message.take(),
-                refs: json("chunk", name, &refs)?,
-                persons: json("chunk", name, &persons)?,
-                contents: json("chunk", name, &contents)?,
-            })
+pub(super) fn chunks(job: &Job) -> Vec<ChunkTexts> {
+    let mut parts = job.recipients.chunks(usize::from(CHUNK_SIZE));
+    let first = parts.next().unwrap_or_default();
+    let mut message = Some(chunk_text::encode_message(&job.message));
+    std::iter::once(first)
+        .chain(parts)
+        .map(|recipients| ChunkTexts {
+            message: message.take(),
+            refs: chunk_text::encode_refs(recipients),
+            persons: chunk_text::encode_persons(recipients),
+            contents: chunk_text::encode_contents(recipients),
         })
         .collect()
-}
-
-fn content(recipient: &Recipient) -> Content {
-    let (p, e) = match &recipient.to {
-        To::Person(_) => (None, None),
-        To::Phone(phone) => (Some(phone.expose().to_owned()), None),
-        To::Email(email) => (None, Some(email.expose().to_owned())),
-    };
-    Content {
-        p,
-        e,
-        v: recipient.values.clone(),
-    }
 }
 
 /// Reads `job, no, refs, persons, contents`.
@@ -155,47 +93,42 @@ pub(super) fn chunk(row: &PgRow) -> Result<Chunk, Fault> {
     let job = JobNo(row.try_get(0)?);
     let no: i16 = row.try_get(1)?;
     let id = format!("{job}/{no}");
+    let wrong = |error| corrupt("chunk", &id, error);
     let persons: Option<&str> = row.try_get(3)?;
-    let persons: Vec<Option<String>> =
-        persons.map_or_else(|| Ok(Vec::new()), |text| read("chunk", &id, text))?;
+    let persons = persons.map(chunk_text::decode_persons).transpose();
     let contents: Option<&str> = row.try_get(4)?;
-    let contents: Vec<Content> =
-        contents.map_or_else(|| Ok(Vec::new()), |text| read("chunk", &id, text))?;
+    let contents = contents.map(chunk_text::decode_contents).transpose();
     Ok(Chunk {
         job,
         no: small(no),
-        references: read("chunk", &id, row.try_get(2)?)?,
-        persons: persons
-            .into_iter()
-            .map(|person| {
-                person
-                    .map(|number| PersonNumber::parse(&number))
-                    .transpose()
-                    .map_err(|error| corrupt("chunk", &id, error))
-            })
-            .collect::<Result<_, _>>()?,
-        contents: contents
-            .into_iter()
-            .map(|content| ChunkContent {
-                phone: content.p,
-                email: content.e,
-                values: content.v,
-            })
-            .collect(),
+        references: chunk_text::decode_refs(row.try_get(2)?).map_err(wrong)?,
+        persons: persons.map_err(wrong)?.unwrap_or_default(),
+        contents: contents.map_err(wrong)?.unwrap_or_default(),
     })
+}
+
+/// The references of a chunk.
+pub(super) fn references(job: JobNo, chunk: u16, text: &str) -> Result<Vec<Reference>, StoreError> {
+    let wrong = |error| corrupt("chunk", format!("{job}/{chunk}"), error);
+    chunk_text::decode_refs(text).map_err(wrong)
+}
+
+/// A job's rules.
+fn rules(job: JobNo, text: &str) -> Result<Rules, StoreError> {
+    chunk_text::decode_rules(text).map_err(|error| corrupt("job", job, error))
 }
 
 /// Reads `no, agency, name, rules, message, recipients, accepted_at, cancelled_at`.
 pub(super) fn record(row: &PgRow) -> Result<JobRecord, Fault> {
     let no = JobNo(row.try_get(0)?);
     let message: Option<&str> = row.try_get(4)?;
-    let message: Option<Message> = message.map(|text| read("chunk", no, text)).transpose()?;
+    let message = message.map(chunk_text::decode_message).transpose();
     Ok(JobRecord {
         no,
         agency: AgencyNo(row.try_get(1)?),
         name: name(no, row.try_get(2)?)?,
-        rules: read("job", no, row.try_get(3)?)?,
-        message,
+        rules: rules(no, row.try_get(3)?)?,
+        message: message.map_err(|error| corrupt("chunk", format!("{no}/0"), error))?,
         recipients: count(row.try_get(5)?),
         accepted_at: Timestamp(row.try_get(6)?),
         cancelled_at: row.try_get::<Option<i64>, _>(7)?.map(Timestamp),
@@ -226,7 +159,7 @@ impl JobRow {
     /// Reads `job_columns!()`.
     pub(super) fn read(row: &PgRow) -> Result<Self, Fault> {
         let no = JobNo(row.try_get(0)?);
-        let rules: Rules = read("job", no, row.try_get(5)?)?;
+        let rules = rules(no, row.try_get(5)?)?;
         let open: i32 = row.try_get(7)?;
         let cancelled_at: Option<i64> = row.try_get(9)?;
         Ok(Self {
@@ -248,7 +181,7 @@ impl JobRow {
                 },
                 accepted_at: Timestamp(row.try_get(8)?),
                 recipients: count(row.try_get(6)?),
-                totals: crate::domain::event::Totals::default(),
+                totals: Totals::default(),
             },
         })
     }

@@ -54,18 +54,20 @@ const BACKLOG: &str = concat!(
      WHERE b.due > 0 ORDER BY a.no, l.lane"
 );
 
-/// A row that another is just claiming is left alone.
+/// Claims and hand-backs leave `changed_at` as it was, so that what starves is raised; a raise sets
+/// it, so that the next one waits as long again. A row that another is just claiming is left alone.
 const RAISE: &str = concat!(
     "WITH clock AS MATERIALIZED (SELECT ",
     now!(),
-    " - $1 AS before), \
+    " AS now), \
      late AS MATERIALIZED ( \
         SELECT d.id FROM agency a CROSS JOIN unnest('{1,2}'::smallint[]) AS l (lane) \
         CROSS JOIN LATERAL ( \
             SELECT id FROM delivery WHERE agency = a.no AND delivery.lane = l.lane \
-                AND state IN (4, 5) AND due < (SELECT before FROM clock) \
+                AND state IN (4, 5) AND due < (SELECT now FROM clock) - $1 \
+                AND changed_at < (SELECT now FROM clock) - $1 \
             ORDER BY due, id LIMIT $2 FOR UPDATE SKIP LOCKED) d LIMIT $2) \
-     UPDATE delivery d SET lane = d.lane - 1 FROM late WHERE d.id = late.id"
+     UPDATE delivery d SET lane = d.lane - 1, changed_at = clock.now FROM clock, late WHERE d.id = late.id"
 );
 
 #[async_trait]

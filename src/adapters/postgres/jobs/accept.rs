@@ -9,7 +9,8 @@ use super::view;
 use crate::adapters::postgres::connect::PostgresStore;
 use crate::adapters::postgres::error::{Fault, corrupt};
 use crate::adapters::postgres::events::{Filters, tell};
-use crate::adapters::postgres::rows::{ChunkTexts, JobRow, chunks, json, short};
+use crate::adapters::postgres::rows::{ChunkTexts, JobRow, chunks, short};
+use crate::domain::chunk_text;
 use crate::domain::event::{
     EventKind, NewEvent, Problem, Totals, job_accepted, job_ended, job_rejected,
 };
@@ -70,8 +71,8 @@ pub(super) async fn accept(
         let name = offered.job.name.clone();
         first.entry((offered.agency, name)).or_insert(index);
         ready.push(Ready {
-            rules: json("job", &offered.job.name, &offered.job.rules)?,
-            chunks: chunks(&offered.job)?,
+            rules: chunk_text::encode_rules(&offered.job.rules),
+            chunks: chunks(&offered.job),
             open: count(offered.deliveries.iter().filter(|d| settled(d).is_none())),
             offered,
         });
@@ -123,8 +124,7 @@ impl Batch {
             } else {
                 let problem = Problem {
                     pointer: "/job".to_owned(),
-                    problem: "this id was used for a job with other content; choose a new id"
-                        .to_owned(),
+                    problem: "is the id of a job with other content; choose another id".to_owned(),
                 };
                 let (name, reason) = (Some(&job.name), Reason::Conflict);
                 events.push(job_rejected(agency, name, at, reason, &[problem]));

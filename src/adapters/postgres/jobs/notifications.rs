@@ -8,7 +8,7 @@ use sqlx::{PgConnection, Row};
 use crate::adapters::postgres::connect::PostgresStore;
 use crate::adapters::postgres::error::{Fault, classify, corrupt};
 use crate::adapters::postgres::pool::within;
-use crate::adapters::postgres::rows::{JobRow, job_columns, read, reason, short, small, state};
+use crate::adapters::postgres::rows::{self, JobRow, job_columns, reason, short, small, state};
 use crate::domain::event::NotificationFact;
 use crate::domain::ids::{AgencyNo, DeliveryId, JobName, JobNo, Position, Reference};
 use crate::domain::state::State;
@@ -23,9 +23,9 @@ const JOB: &str = concat!(
 );
 
 const PAGE: &str = "SELECT d.id, d.state, d.reason, d.version, d.chosen, d.duplicate, d.covered_by, \
-        d.changed_at, o.slot \
+        GREATEST(d.changed_at, o.intent_at), o.slot \
     FROM delivery d LEFT JOIN LATERAL ( \
-        SELECT t.slot FROM try t WHERE d.state = 6 AND t.delivery = d.id AND t.outcome IS NULL \
+        SELECT t.slot, t.intent_at FROM try t WHERE d.state = 6 AND t.delivery = d.id AND t.outcome IS NULL \
         ORDER BY t.slot DESC LIMIT 1) o ON TRUE \
     WHERE d.id BETWEEN $1 AND $2 AND NOT d.silent ORDER BY d.id LIMIT $3";
 
@@ -178,8 +178,8 @@ pub(super) async fn references(
         .await?;
     for row in &rows {
         let no = small(row.try_get(0)?);
-        let id = format!("{job}/{no}");
-        found.chunks.insert(no, read("chunk", id, row.try_get(1)?)?);
+        let references = rows::references(job, no, row.try_get(1)?)?;
+        found.chunks.insert(no, references);
     }
     Ok(found)
 }

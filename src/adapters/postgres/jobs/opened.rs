@@ -8,7 +8,7 @@ use super::settled::{events, lock, settled_columns};
 use crate::adapters::postgres::connect::PostgresStore;
 use crate::adapters::postgres::error::Fault;
 use crate::adapters::postgres::events::{Filters, tell};
-use crate::adapters::postgres::rows::{JobRow, read, short, small};
+use crate::adapters::postgres::rows::{self, JobRow, short, small};
 use crate::adapters::postgres::totals::totals;
 use crate::domain::event::{EventKind, job_ended};
 use crate::domain::ids::{AgencyNo, DeliveryId, JobName, JobNo, Position, Reference};
@@ -21,9 +21,11 @@ const CHUNK: &str =
     "SELECT no, refs FROM chunk WHERE job = $1 AND strpos(refs, $2) > 0 ORDER BY no LIMIT 1";
 const OPENED: &str =
     "INSERT INTO opened (job, position, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-/// Not sent (1) for the reason opened (5).
+/// Not sent (1) for the reason opened (5); what has an unknown try behind it is uncertain (3) for the
+/// reason no answer (21).
 const REMINDERS: &str = concat!(
-    "UPDATE delivery SET state = 1, reason = 5, version = version + 1, changed_at = $3 \
+    "UPDATE delivery SET state = CASE slot WHEN 0 THEN 1 ELSE 3 END, \
+        reason = CASE slot WHEN 0 THEN 5 ELSE 21 END, version = version + 1, changed_at = $3 \
      WHERE id BETWEEN $1 AND $2 AND state IN (4, 5)",
     settled_columns!()
 );
@@ -72,7 +74,7 @@ async fn position(
         return Ok(None);
     };
     let no = small(row.try_get(0)?);
-    let references: Vec<Reference> = read("chunk", format!("{job}/{no}"), row.try_get(1)?)?;
+    let references = rows::references(job, no, row.try_get(1)?)?;
     let place = references.iter().position(|known| known == reference);
     Ok(place
         .and_then(|place| Position::try_from(place).ok())

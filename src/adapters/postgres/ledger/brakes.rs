@@ -15,7 +15,7 @@ const PAUSE: &str = concat!(
       SET paused_until = GREATEST(bucket.paused_until, excluded.paused_until)"
 );
 const STOP_AGENCY: &str = "UPDATE agency SET stopped_at = $2 WHERE no = $1";
-const STOP_FLEET: &str = "UPDATE fleet SET stopped_at = $1 WHERE only";
+const STOP_FLEET: &str = "UPDATE fleet SET stopped_at = $1 WHERE id = 1";
 
 pub(super) async fn pause(
     store: &PostgresStore,

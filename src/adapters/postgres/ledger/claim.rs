@@ -29,12 +29,12 @@ const CLAIM: &str = concat!(
                 AND due <= (SELECT now FROM clock) \
             ORDER BY due, id LIMIT w.most FOR UPDATE SKIP LOCKED) d \
         WHERE EXISTS (SELECT FROM worker WHERE id = $1 AND ended_at IS NULL) \
-            AND NOT EXISTS (SELECT FROM fleet WHERE only AND stopped_at IS NOT NULL)), \
+            AND NOT EXISTS (SELECT FROM fleet WHERE id = 1 AND stopped_at IS NOT NULL)), \
      made AS ( \
         INSERT INTO claim (worker, at) SELECT $1, now FROM clock WHERE EXISTS (SELECT FROM found) \
         RETURNING id) \
-     UPDATE delivery d SET state = 6, claim = made.id, changed_at = clock.now \
-     FROM clock, made, found WHERE d.id = found.id \
+     UPDATE delivery d SET state = 6, claim = made.id \
+     FROM made, found WHERE d.id = found.id \
      RETURNING made.id, found.place, d.due, d.id, d.agency, d.lane, d.fixed, d.slot, d.attempts, \
         d.tries"
 );

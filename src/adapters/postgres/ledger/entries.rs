@@ -9,25 +9,27 @@ use crate::adapters::postgres::rows::{short, small};
 use crate::domain::ids::{DeliveryId, JobNo, Position};
 use crate::ports::store::{IntentEntry, Refused};
 
-/// Why an entry may not be written, as one code: 1 fenced, 2 a live try, 4 opened, 5 stopped, 0
-/// none of these. Cancelled jobs are known already. The predicate on `try` is that of the index
+/// Why an entry may not be written, as one code: 1 fenced, or not as it was claimed; 2 a live try;
+/// 4 opened; 5 stopped; 0 none of these. Cancelled jobs are known already. The predicate on `try` is that of the index
 /// `try_live` to the letter.
 const JUDGE: &str = "SELECT e.place, CASE \
         WHEN d.id IS NULL THEN 1 \
         WHEN EXISTS (SELECT FROM try t WHERE t.delivery = e.target AND t.slot = e.slot \
             AND (t.outcome IS NULL OR t.outcome IN (1, 3))) THEN 2 \
-        WHEN e.target <> e.delivery AND (d.fixed \
+        WHEN d.slot <> e.slot OR d.attempts <> e.attempt THEN 1 \
+        WHEN e.target <> e.delivery AND (d.fixed OR d.attempts > 0 \
             OR EXISTS (SELECT FROM try t WHERE t.delivery = e.delivery) \
             OR EXISTS (SELECT FROM delivery o WHERE o.id = e.target)) THEN 1 \
         WHEN ((e.delivery >> 1) & 7) > 0 AND EXISTS (SELECT FROM opened o \
             WHERE o.job = e.delivery >> 18 AND o.position = (e.delivery >> 4) & 16383) THEN 4 \
         WHEN EXISTS (SELECT FROM agency a WHERE a.no = d.agency AND a.stopped_at IS NOT NULL) \
-            OR EXISTS (SELECT FROM fleet WHERE only AND stopped_at IS NOT NULL) THEN 5 \
+            OR EXISTS (SELECT FROM fleet WHERE id = 1 AND stopped_at IS NOT NULL) THEN 5 \
         ELSE 0 END, \
         CASE WHEN e.cover IS NOT NULL THEN (SELECT c.position FROM cover c \
             WHERE c.job = e.delivery >> 18 AND c.key = e.cover) END \
-    FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::bytea[]) \
-        WITH ORDINALITY AS e (delivery, target, slot, claim, cover, place) \
+    FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::bytea[], \
+        $6::smallint[]) \
+        WITH ORDINALITY AS e (delivery, target, slot, claim, cover, attempt, place) \
     LEFT JOIN delivery d ON d.id = e.delivery AND d.claim = e.claim AND d.state = 6";
 
 /// The key of a cover: the digest, and the occasion.
@@ -67,6 +69,7 @@ pub(super) async fn judge(
         )
         .bind(entries.iter().map(|e| e.claim.0).collect::<Vec<_>>())
         .bind(covers.iter().map(Option::as_deref).collect::<Vec<_>>())
+        .bind(entries.iter().map(|e| short(e.attempt)).collect::<Vec<_>>())
         .fetch_all(connection)
         .await?;
     let mut judged = vec![(1, None); entries.len()];
@@ -82,7 +85,7 @@ pub(super) async fn judge(
     for (index, (entry, (code, holder))) in entries.iter().zip(judged).enumerate() {
         let holder = holder.map(small);
         let refused = refusal(entry, code, holder, cancelled)
-            .or_else(|| (!seen.insert(entry.delivery)).then_some(Refused::LiveTry));
+            .or_else(|| (!seen.insert(entry.delivery)).then_some(Refused::Fenced));
         if let Some(refused) = refused {
             verdict.refused.push((index, refused));
             continue;

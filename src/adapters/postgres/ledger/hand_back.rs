@@ -45,13 +45,10 @@ pub(in crate::adapters::postgres) async fn lock_claims(
 }
 
 /// Those which still have an open try are left alone.
-const HAND_BACK: &str = concat!(
-    "UPDATE delivery d SET state = 5, claim = NULL, due = COALESCE($3, d.due), changed_at = ",
-    now!(),
-    " FROM unnest($1::bigint[], $2::bigint[]) AS b (id, claim) \
-      WHERE d.id = b.id AND d.state = 6 AND d.claim = b.claim \
-        AND NOT EXISTS (SELECT FROM try t WHERE t.delivery = d.id AND t.outcome IS NULL)"
-);
+const HAND_BACK: &str = "UPDATE delivery d SET state = 5, claim = NULL, due = COALESCE($3, d.due) \
+    FROM unnest($1::bigint[], $2::bigint[]) AS b (id, claim) \
+    WHERE d.id = b.id AND d.state = 6 AND d.claim = b.claim \
+        AND NOT EXISTS (SELECT FROM try t WHERE t.delivery = d.id AND t.outcome IS NULL)";
 
 pub(super) async fn hand_back(
     store: &PostgresStore,

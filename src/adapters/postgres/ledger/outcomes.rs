@@ -1,9 +1,11 @@
 //! Settlements as columns, in order of the deliveries' ids.
 
+use crate::adapters::postgres::error::corrupt;
 use crate::adapters::postgres::rows::short;
 use crate::domain::state::State;
 use crate::domain::status::Reason;
-use crate::ports::store::{Guard, Next, Settlement, TryOutcome};
+use crate::ports::BoxError;
+use crate::ports::store::{Guard, Next, Settlement, StoreError, TryOutcome};
 
 /// One vector per column of [`super::settle`]'s first statement.
 #[derive(Debug, Default)]
@@ -18,7 +20,7 @@ pub(super) struct Columns {
     pub(super) reason: Vec<Option<i16>>,
     pub(super) due: Vec<Option<i64>>,
     pub(super) slot: Vec<Option<i16>>,
-    pub(super) tries: Vec<i16>,
+    pub(super) tries: Vec<Option<i16>>,
     pub(super) raise: Vec<i32>,
     pub(super) chosen: Vec<Option<bool>>,
     pub(super) duplicate: Vec<bool>,
@@ -34,18 +36,18 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    pub(super) fn of(settlements: &[Settlement]) -> Self {
+    pub(super) fn of(settlements: &[Settlement]) -> Result<Self, StoreError> {
         let mut order: Vec<usize> = (0..settlements.len()).collect();
         order.sort_by_key(|index| settlements[*index].delivery);
         let mut columns = Self::default();
         for index in order {
             let place = i32::try_from(index).unwrap_or(i32::MAX);
-            columns.push(place, &settlements[index]);
+            columns.push(place, &settlements[index])?;
         }
-        columns
+        Ok(columns)
     }
 
-    fn push(&mut self, place: i32, settlement: &Settlement) {
+    fn push(&mut self, place: i32, settlement: &Settlement) -> Result<(), StoreError> {
         let (claim, was, version, was_due) = match settlement.guard {
             Guard::Claim(claim) => (Some(claim.0), State::Claimed, 0, 0),
             Guard::Unclaimed {
@@ -54,7 +56,7 @@ impl Columns {
                 due,
             } => (None, state, version, due.0),
         };
-        let step = Step::of(settlement);
+        let step = Step::of(settlement)?;
         let tried = settlement.tried.as_ref();
         // Something was, or may have been, taken over a second time.
         let twice = tried.is_some_and(|t| t.slot == 1 && t.outcome != TryOutcome::NotSent);
@@ -68,7 +70,7 @@ impl Columns {
         self.reason.push(step.reason.map(Reason::code));
         self.due.push(step.due);
         self.slot.push(step.slot);
-        self.tries.push(short(step.tries));
+        self.tries.push(step.tries.map(short));
         self.raise.push(i32::from(step.event));
         self.chosen.push(step.chosen.or(tried.map(|_| true)));
         self.duplicate.push(step.duplicate || twice);
@@ -83,6 +85,7 @@ impl Columns {
         let open = |state: State| i32::from(!state.is_settled());
         self.delta.push(open(step.state) - open(was));
         self.fallback.push(step.fallback);
+        Ok(())
     }
 }
 
@@ -92,7 +95,7 @@ struct Step {
     reason: Option<Reason>,
     due: Option<i64>,
     slot: Option<i16>,
-    tries: u16,
+    tries: Option<u16>,
     event: bool,
     chosen: Option<bool>,
     duplicate: bool,
@@ -107,7 +110,7 @@ impl Step {
             reason: None,
             due: None,
             slot: None,
-            tries: 0,
+            tries: None,
             event: false,
             chosen: None,
             duplicate: false,
@@ -116,8 +119,8 @@ impl Step {
         }
     }
 
-    fn of(settlement: &Settlement) -> Self {
-        match &settlement.next {
+    fn of(settlement: &Settlement) -> Result<Self, StoreError> {
+        Ok(match &settlement.next {
             Next::Settled {
                 status,
                 reason,
@@ -130,13 +133,15 @@ impl Step {
                 chosen: Some(*channel_chosen),
                 duplicate: *possible_duplicate,
                 covered_by: covered_by.as_ref().map(|(position, _)| short(*position)),
-                // A status that settles nothing would be a mistake; nobody can know then.
-                ..Self::to(State::of_settled(*status).unwrap_or(State::Uncertain))
+                ..Self::to(State::of_settled(*status).ok_or_else(|| {
+                    let wrong = format!("{status} settles nothing");
+                    corrupt("delivery", settlement.delivery, BoxError::from(wrong))
+                })?)
             },
             Next::Wait { due, slot, tries } => Self {
                 due: Some(due.0),
                 slot: Some(i16::from(*slot)),
-                tries: *tries,
+                tries: Some(*tries),
                 ..Self::to(State::Waiting)
             },
             Next::AwaitReceipt { until } => Self {
@@ -149,6 +154,6 @@ impl Step {
                 fallback: Some(due.0),
                 ..Self::to(State::Failed)
             },
-        }
+        })
     }
 }

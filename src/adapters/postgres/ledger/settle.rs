@@ -17,12 +17,11 @@ use crate::domain::time::Timestamp;
 use crate::ports::store::{Next, SettleReport, Settlement, StoreError};
 
 /// Everything but the events, in one statement. `moved`: the deliveries whose guard holds, with the
-/// try that the guard speaks of. `tried`: their tries; one that is settled by a receipt only from
-/// unknown. `begun`: fallbacks, on the other channel. `held`, `counted`: the jobs, locked in order
+/// try that the guard speaks of: open in the claim, or by a late receipt unknown. `begun`: fallbacks, on the other channel. `held`, `counted`: the jobs, locked in order
 /// of their numbers because workers settle the same jobs side by side.
 const SETTLE: &str = "WITH moved AS ( \
         UPDATE delivery d SET state = s.state, reason = s.reason, due = COALESCE(s.due, d.due), \
-            slot = COALESCE(s.slot, d.slot), tries = d.tries + s.tries, \
+            slot = COALESCE(s.slot, d.slot), tries = COALESCE(s.tries, d.tries), \
             attempts = GREATEST(d.attempts, s.try_no + 1), version = d.version + s.raise, \
             chosen = COALESCE(s.chosen, d.chosen), duplicate = d.duplicate OR s.duplicate, \
             silent = s.silent, covered_by = s.covered_by, claim = NULL, changed_at = s.at \
@@ -35,17 +34,18 @@ const SETTLE: &str = "WITH moved AS ( \
                 chosen, duplicate, silent, covered_by, at, try_slot, try_no, outcome, provider, \
                 delta, fallback) \
         WHERE d.id = s.id AND d.state = s.was AND CASE \
-            WHEN s.claim IS NULL THEN d.version = s.version AND d.due = s.was_due \
-            ELSE d.claim = s.claim AND (s.try_no IS NULL OR EXISTS ( \
-                SELECT FROM try t WHERE t.delivery = s.id AND t.slot = s.try_slot \
-                    AND t.no = s.try_no AND t.claim = s.claim AND t.outcome IS NULL)) END \
-        RETURNING s.place, d.id, d.agency, d.lane, d.version, d.chosen, d.duplicate, s.claim, \
-            s.at, s.try_slot, s.try_no, s.outcome, s.provider, s.delta, s.fallback), \
+            WHEN s.claim IS NULL THEN s.was <> 6 AND d.version = s.version AND d.due = s.was_due \
+            ELSE d.claim = s.claim END \
+            AND (s.try_no IS NULL OR EXISTS (SELECT FROM try t \
+                WHERE t.delivery = s.id AND t.slot = s.try_slot AND t.no = s.try_no AND CASE \
+                    WHEN s.claim IS NULL THEN t.outcome IS NULL OR t.outcome = 3 \
+                    ELSE t.claim = s.claim AND t.outcome IS NULL END)) \
+        RETURNING s.place, d.id, d.agency, d.lane, d.version, d.chosen, d.duplicate, s.at, \
+            s.try_slot, s.try_no, s.outcome, s.provider, s.delta, s.fallback), \
     tried AS ( \
         UPDATE try t SET outcome = m.outcome, outcome_at = m.at, \
             provider_ref = COALESCE(m.provider, t.provider_ref) \
-        FROM moved m WHERE t.delivery = m.id AND t.slot = m.try_slot AND t.no = m.try_no \
-            AND CASE WHEN m.claim IS NULL THEN t.outcome = 3 ELSE t.outcome IS NULL END), \
+        FROM moved m WHERE t.delivery = m.id AND t.slot = m.try_slot AND t.no = m.try_no), \
     begun AS ( \
         INSERT INTO delivery (id, agency, lane, state, fixed, chosen, due, changed_at) \
         SELECT m.id # 1::bigint, m.agency, m.lane, 5, TRUE, TRUE, m.fallback, m.at \
@@ -72,7 +72,7 @@ pub(super) async fn settle(
     settlements: Vec<Settlement>,
 ) -> Result<SettleReport, StoreError> {
     let filters = store.filters();
-    let columns = Columns::of(&settlements);
+    let columns = Columns::of(&settlements)?;
     let batch = Arc::new((settlements, columns));
     store
         .transact(move |connection| {
