@@ -145,12 +145,16 @@ pub(crate) fn shape(source: &Source) -> Vec<String> {
     findings
 }
 
+/// What only one of the databases needs; everything else in a store is the contract's.
+const ONE_SIDED: [&str; 3] = ["pool.rs", "lock.rs", "write.rs"];
+
 /// Two folders hold files of the same names, once both hold any.
 pub(crate) fn same_names(left: &Path, right: &Path, extension: &str) -> Vec<String> {
     let (ours, theirs) = (names(left, extension), names(right, extension));
     if ours.is_empty() || theirs.is_empty() {
         return Vec::new();
     }
+    let both = |name: &&String| !ONE_SIDED.contains(&name.as_str());
     let lacks = |folder: &Path, name: &String| {
         format!(
             "{} has no {name}, its twin has.\nBoth stores keep one contract in files of the same names; add it or fold it in.",
@@ -159,9 +163,15 @@ pub(crate) fn same_names(left: &Path, right: &Path, extension: &str) -> Vec<Stri
     };
     let mut findings: Vec<String> = ours
         .difference(&theirs)
+        .filter(both)
         .map(|name| lacks(right, name))
         .collect();
-    findings.extend(theirs.difference(&ours).map(|name| lacks(left, name)));
+    findings.extend(
+        theirs
+            .difference(&ours)
+            .filter(both)
+            .map(|name| lacks(left, name)),
+    );
     findings
 }
 
