@@ -16,3 +16,4 @@ mod identity;
 mod jobs;
 mod recovery;
 mod support;
+mod wire;

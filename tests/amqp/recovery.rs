@@ -1,15 +1,11 @@
 //! Disturbances.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use budstikke::ports::event_sink::EventSink;
 use budstikke::ports::job_source::{JobSource, SourceError};
 use lapin::uri::AMQPUri;
-use tokio::net::{TcpListener, TcpStream};
-use tokio_util::task::AbortOnDropHandle;
 
 use crate::support::{Broker, LIMIT, Worker, agency_id, by, event, publish, until};
+use crate::wire::Wire;
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs TEST_AMQP_URL"]
@@ -90,74 +86,17 @@ async fn a_wrong_password_is_an_error_and_not_a_loop() {
     assert!(worker.publisher.ready(LIMIT).await.is_err());
 }
 
-/// A wire that can be cut.
-struct Wire {
-    port: u16,
-    whole: Arc<AtomicBool>,
-    cut: Arc<tokio::sync::Notify>,
-    _carrying: AbortOnDropHandle<()>,
-}
-
-impl Wire {
-    async fn to(uri: &AMQPUri) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let (whole, cut) = (
-            Arc::new(AtomicBool::new(false)),
-            Arc::new(tokio::sync::Notify::new()),
-        );
-        let broker = (uri.authority.host.clone(), uri.authority.port);
-        let (is_whole, cutting) = (Arc::clone(&whole), Arc::clone(&cut));
-        let carrying = tokio::spawn(async move {
-            loop {
-                let (mut near, _) = listener.accept().await.unwrap();
-                if !is_whole.load(Ordering::SeqCst) {
-                    continue;
-                }
-                let (broker, cutting) = (broker.clone(), Arc::clone(&cutting));
-                tokio::spawn(async move {
-                    let mut far = TcpStream::connect(broker).await.unwrap();
-                    tokio::select! {
-                        _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
-                        () = cutting.notified() => {}
-                    }
-                });
-            }
-        });
-        Self {
-            port,
-            whole,
-            cut,
-            _carrying: AbortOnDropHandle::new(carrying),
-        }
-    }
-
-    fn mend(&self) {
-        self.whole.store(true, Ordering::SeqCst);
-    }
-
-    fn cut(&self) {
-        self.whole.store(false, Ordering::SeqCst);
-        self.cut.notify_waiters();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs TEST_AMQP_URL"]
 async fn a_broker_that_cannot_be_reached_is_waited_for_again_and_again() {
     let mut broker = Broker::new("wire");
     let user = broker.user("oslo");
-    let mut uri: AMQPUri = broker.url().parse().unwrap();
-    let wire = Wire::to(&uri).await;
-    "127.0.0.1".clone_into(&mut uri.authority.host);
-    uri.authority.port = wire.port;
-    let worker = Worker::start(&uri.to_string(), broker.topology(&["oslo"]));
+    let wire = Wire::to(&broker.url()).await;
+    let worker = Worker::start(&wire.url, broker.topology(&["oslo"]));
     assert!(worker.is_quiet().await);
     assert!(!worker.jobs.is_ready() && !worker.events.is_ready());
-    assert_eq!(
-        worker.events.publish(&agency_id("oslo"), &[event(1)]).await,
-        0
-    );
+    let oslo = agency_id("oslo");
+    assert_eq!(worker.events.publish(&oslo, &[event(1)]).await, 0);
 
     for round in 0..3 {
         wire.mend();
@@ -170,11 +109,8 @@ async fn a_broker_that_cannot_be_reached_is_waited_for_again_and_again() {
         assert_eq!(message.body, round.to_string());
         worker.ack(vec![message]).await;
         broker.until_depth("budstikke.jobs.oslo.normal", 0).await;
-        assert_eq!(
-            worker.events.publish(&agency_id("oslo"), &[event(1)]).await,
-            1
-        );
-        wire.cut();
+        assert_eq!(worker.events.publish(&oslo, &[event(1)]).await, 1);
+        wire.cut().await;
         until("the cut is noticed", || {
             !worker.jobs.is_ready() && !worker.events.is_ready()
         })
@@ -183,4 +119,34 @@ async fn a_broker_that_cannot_be_reached_is_waited_for_again_and_again() {
     // Nothing to stop on the other side: it ends all the same.
     worker.jobs.stop().await;
     assert_eq!(worker.jobs.next(1).await.unwrap().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs TEST_AMQP_URL"]
+async fn a_connection_that_goes_silent_is_noticed_and_replaced() {
+    let mut broker = Broker::new("silent");
+    let user = broker.user("oslo");
+    let wire = Wire::to(&broker.url()).await;
+    wire.mend();
+    let worker = Worker::ready(&wire.url, broker.topology(&["oslo"])).await;
+    let agency = broker.channel(&broker.url_of(&user)).await;
+    publish(&agency, "oslo.normal", "{}", by(&user))
+        .await
+        .unwrap();
+    let message = worker.take_one().await;
+    wire.silence();
+    // Not confirmed, and not for ever either.
+    let oslo = agency_id("oslo");
+    assert_eq!(worker.events.publish(&oslo, &[event(1)]).await, 0);
+    worker.ack(vec![message]).await;
+    until("the heartbeat is missed", || {
+        !worker.jobs.is_ready() && !worker.events.is_ready()
+    })
+    .await;
+    wire.cut().await;
+    wire.mend();
+    worker.until_ready().await;
+    assert_eq!(worker.events.publish(&oslo, &[event(1)]).await, 1);
+    let again = worker.take_one().await;
+    worker.ack(vec![again]).await;
 }

@@ -249,11 +249,16 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(crate) fn start(url: &str, topology: Topology) -> Self {
-        let settings = settings(url);
-        let publisher = Arc::new(Publisher::start(settings.clone(), Some(topology.clone())));
+        Self::publishing_by(url, url, topology)
+    }
+
+    /// One that publishes by another way.
+    pub(crate) fn publishing_by(publishing: &str, url: &str, topology: Topology) -> Self {
+        let publisher = Publisher::start(settings(publishing), Some(topology.clone()));
+        let publisher = Arc::new(publisher);
         let events = AmqpEvents::new(Arc::clone(&publisher), topology.agencies());
         let jobs = AmqpJobs::start(
-            settings,
+            settings(url),
             topology,
             Prefetch(100),
             Arc::clone(&publisher),

@@ -12,6 +12,7 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Acker, BasicProperties};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::events::PERSISTENT;
@@ -24,10 +25,10 @@ use crate::domain::kinds::Lane;
 use crate::ports::clock::Clock;
 use crate::ports::job_source::{Handle, Incoming, MessageKind, Settle};
 
-/// How often a dead letter is tried before the original is given back.
-const BURIALS: u32 = 3;
-/// How long each of these waits for the publishing connection.
-const BURIAL_WAIT: Duration = Duration::from_secs(5);
+/// How long a dead letter waits until it is tried again.
+const BURIAL_WAIT: Duration = Duration::from_secs(2);
+/// How long it is tried: well below the broker's `consumer_timeout` of 30 minutes.
+const BURIAL_LIMIT: Duration = Duration::from_secs(600);
 
 /// The deliveries of one channel that wait for their acknowledgement.
 #[derive(Debug)]
@@ -83,6 +84,30 @@ pub(super) struct Office {
     pub(super) clock: Arc<dyn Clock>,
 }
 
+impl Office {
+    async fn bury(&self, copy: &Message) -> bool {
+        let copy = std::slice::from_ref(copy);
+        self.publisher.is_ready() && self.publisher.publish(copy).await == [Receipt::Confirmed]
+    }
+}
+
+/// Tries until the broker has the copy, the connection of the original ends, or it has taken so
+/// long that the broker would end it.
+async fn bury_later(office: Arc<Office>, message: Arrived, copy: Message) {
+    let deadline = Instant::now() + BURIAL_LIMIT;
+    while Instant::now() < deadline && message.acker.usable() {
+        tokio::time::sleep(BURIAL_WAIT).await;
+        if office.bury(&copy).await {
+            return message.ack();
+        }
+    }
+    warn!(
+        queue = message.origin.queue,
+        "a dead letter could not be handed in; its message comes again"
+    );
+    message.give_back();
+}
+
 /// The queue that a message came from.
 #[derive(Debug)]
 pub(super) struct Origin {
@@ -121,14 +146,8 @@ impl Arrived {
 
     /// Judges the sender and hands the message out.
     pub(super) fn into_incoming(self, directory: &Directory, office: &Arc<Office>) -> Incoming {
-        let properties = &self.properties;
-        let envelope = Envelope {
-            user_id: properties.user_id().as_ref().map(ShortString::as_str),
-            kind: properties.kind().as_ref().map(ShortString::as_str),
-            content_type: properties.content_type().as_ref().map(ShortString::as_str),
-            headers: properties.headers().as_ref(),
-            body_bytes: self.body.len(),
-        };
+        let envelope = Envelope::of(&self.properties, self.body.len());
+        let user = directory.user_of(envelope).map(str::to_owned);
         let (sender, kind) = match directory.judge(&self.origin.agency, envelope) {
             Ok((agency, kind)) => (Ok(agency), kind),
             Err(refusal) => (Err(refusal), MessageKind::Job),
@@ -140,6 +159,7 @@ impl Arrived {
             body: self.body.clone(),
             handle: Handle(Box::new(AmqpHandle {
                 message: self,
+                user,
                 office: Arc::clone(office),
             })),
         }
@@ -156,7 +176,7 @@ impl Arrived {
 
     /// The copy for the dead letters. Only what a replay needs goes along: no other header of the
     /// sender's is copied, and a body that is too large to be read is not kept.
-    fn obituary(&self, reason: &str, at: String) -> Message {
+    fn obituary(&self, user: Option<String>, reason: &str, at: String) -> Message {
         let mut headers = FieldTable::default();
         let mut note = |name: &str, value: String| {
             headers.insert(name.into(), AMQPValue::LongString(value.into()));
@@ -164,8 +184,8 @@ impl Arrived {
         note(names::HEADER_REASON, reason.to_owned());
         note(names::HEADER_QUEUE, self.origin.queue.clone());
         note(names::HEADER_AT, at);
-        if let Some(user) = self.properties.user_id() {
-            note(names::HEADER_USER, user.to_string());
+        if let Some(user) = user {
+            note(names::HEADER_USER, user);
         }
         let kept = self.body.len() <= names::MAX_BODY;
         if !kept {
@@ -213,6 +233,8 @@ impl fmt::Debug for Arrived {
 #[derive(Debug)]
 struct AmqpHandle {
     message: Arrived,
+    /// The broker user that sent it.
+    user: Option<String>,
     office: Arc<Office>,
 }
 
@@ -223,20 +245,18 @@ impl Settle for AmqpHandle {
     }
 
     async fn dead_letter(self: Box<Self>, reason: &str) {
-        let Self { message, office } = *self;
-        let copy = [message.obituary(reason, office.clock.now().to_string())];
-        for _ in 0..BURIALS {
-            if office.publisher.ready(BURIAL_WAIT).await.is_ok()
-                && office.publisher.publish(&copy).await == [Receipt::Confirmed]
-            {
-                return message.ack();
-            }
+        let Self {
+            message,
+            user,
+            office,
+        } = *self;
+        let copy = message.obituary(user, reason, office.clock.now().to_string());
+        if office.bury(&copy).await {
+            message.ack();
+        } else {
+            // Nobody else's messages wait for the publishing connection.
+            tokio::spawn(bury_later(office, message, copy));
         }
-        warn!(
-            queue = message.origin.queue,
-            "a dead letter could not be handed in; its message is given back"
-        );
-        message.give_back();
     }
 
     async fn give_back(self: Box<Self>) {

@@ -23,7 +23,7 @@ use super::settings::AmqpSettings;
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// The broker must have let us in within this. An attempt that is given up keeps its thread until
 /// the socket dies, so this is long.
-const LOGIN_LIMIT: Duration = Duration::from_secs(60);
+const LOGIN_LIMIT: Duration = Duration::from_secs(30);
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 const FIRST_DELAY: Duration = Duration::from_millis(200);
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
@@ -251,7 +251,7 @@ pub(super) async fn connect(
             },
         }),
         Ok(Err(_)) => Err(disturbed("the attempt to connect was broken off")),
-        Err(_) => Err(disturbed("no answer to the log-in within a minute")),
+        Err(_) => Err(disturbed("no answer to the log-in within 30 seconds")),
     }
 }
 

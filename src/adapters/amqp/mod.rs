@@ -20,6 +20,7 @@ pub mod error;
 pub mod events;
 mod handle;
 mod ledger;
+mod letter;
 mod link;
 pub mod names;
 pub mod permissions;

@@ -7,7 +7,8 @@
 
 use std::collections::HashMap;
 
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::BasicProperties;
+use lapin::types::{AMQPValue, FieldTable, ShortString};
 
 use super::names;
 use super::topology::AgencyRoute;
@@ -88,31 +89,50 @@ impl Directory {
         let user = envelope
             .user_id
             .ok_or_else(|| unknown("the property user_id is missing"))?;
-        let replayed = envelope.header(names::HEADER_REPLAYED_USER);
-        let user = if self.own_user.as_deref() == Some(user) {
-            replayed
-                .and_then(as_text)
-                .ok_or_else(|| unknown("it comes from budstikke itself and is no replay"))?
-        } else if replayed.is_some() {
+        if envelope.has(names::HEADER_REPLAYED_USER) && self.own_user.as_deref() != Some(user) {
             return Err(Refusal {
                 reason: format!("the header {} is reserved", names::HEADER_REPLAYED_USER),
                 tell: self.users.get(user).cloned(),
             });
-        } else {
-            user
-        };
+        }
         self.users
-            .get(user)
+            .get(self.user_of(envelope).unwrap_or(user))
             .ok_or_else(|| unknown("the user_id is no agency's broker user"))
+    }
+
+    /// The broker user that sent it: of a replay by ourselves, the original's.
+    pub(super) fn user_of<'a>(&self, envelope: Envelope<'a>) -> Option<&'a str> {
+        user_of(self.own_user.as_deref(), envelope)
+    }
+}
+
+/// The broker user that sent a message, where `own_user` may say that it was another.
+pub(super) fn user_of<'a>(own_user: Option<&str>, envelope: Envelope<'a>) -> Option<&'a str> {
+    let replayed = envelope
+        .header(names::HEADER_REPLAYED_USER)
+        .and_then(as_text);
+    match (envelope.user_id, replayed) {
+        (Some(user), Some(original)) if own_user == Some(user) => Some(original),
+        (user, Some(_) | None) => user,
     }
 }
 
 impl<'a> Envelope<'a> {
-    fn header(&self, name: &str) -> Option<&'a AMQPValue> {
+    pub(super) fn of(properties: &'a BasicProperties, body_bytes: usize) -> Self {
+        Self {
+            user_id: properties.user_id().as_ref().map(ShortString::as_str),
+            kind: properties.kind().as_ref().map(ShortString::as_str),
+            content_type: properties.content_type().as_ref().map(ShortString::as_str),
+            headers: properties.headers().as_ref(),
+            body_bytes,
+        }
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&'a AMQPValue> {
         self.headers.and_then(|headers| headers.inner().get(name))
     }
 
-    fn has(&self, name: &str) -> bool {
+    pub(super) fn has(&self, name: &str) -> bool {
         self.header(name).is_some()
     }
 }
