@@ -156,6 +156,7 @@ impl Making {
                     reminders: Vec::new(),
                     if_uncertain: IfUncertain::Resend,
                     audience: None,
+                    distinct: false,
                 },
                 message: Message {
                     texts: [(Language::Nb, texts)].into(),

@@ -1,5 +1,7 @@
 //! The suite on PostgreSQL: each case in a database of its own, on a clock that can be moved.
 
+#![expect(clippy::expect_used, reason = "a test may panic")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;

@@ -7,7 +7,7 @@
 mod http;
 pub mod json;
 pub mod kannel;
-mod kind;
+pub mod wire;
 pub mod receipts;
 mod settings;
 
@@ -15,5 +15,5 @@ mod settings;
 mod tests;
 
 pub use http::setup::BuildError;
-pub use kind::GatewayKind;
+pub use wire::GatewayKind;
 pub use settings::{Auth, Settings};

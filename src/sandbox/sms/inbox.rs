@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use crate::adapters::sms::GatewayKind;
+use crate::adapters::sms::wire::GatewayKind;
 
 /// One message as it came. Debug shows neither number nor text.
 #[derive(Clone, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use super::dice::{Throw, unit, within};
 use super::handler::key;
 use super::inbox::Taken;
 use super::knobs::{Fate, Knobs, Reports};
-use crate::adapters::sms::GatewayKind;
+use crate::adapters::sms::wire::GatewayKind;
 
 /// Reports on the wire at once.
 const AT_ONCE: usize = 32;

@@ -18,7 +18,7 @@ use super::handler::{self, Shared};
 use super::inbox::Inbox;
 use super::knobs::Knobs;
 use super::reports::Reporter;
-use crate::adapters::sms::GatewayKind;
+use crate::adapters::sms::wire::GatewayKind;
 
 /// How long stopping waits for what is going on.
 const LAST_WORDS: Duration = Duration::from_secs(2);

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::inbox::Taken;
-use crate::adapters::sms::GatewayKind;
+use crate::adapters::sms::wire::GatewayKind;
 
 /// A message as kind `json` brings it.
 #[derive(Deserialize)]

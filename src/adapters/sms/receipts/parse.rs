@@ -2,7 +2,7 @@
 
 use super::error::ReceiptError;
 use super::{json, kannel};
-use crate::adapters::sms::kind::GatewayKind;
+use crate::adapters::sms::wire::GatewayKind;
 use crate::domain::receipt::Receipt;
 
 /// The longest body of a report, in bytes.

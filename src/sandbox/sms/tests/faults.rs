@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use super::support::{PATIENT, gateway, message, number, start, texted};
-use crate::adapters::sms::GatewayKind;
+use crate::adapters::sms::wire::GatewayKind;
 use crate::domain::outcome::{Fault as NotSentFault, Outcome};
 use crate::sandbox::sms::{Fault, FaultOf, IsReceiver, Knobs, Repeats, Span};
 

@@ -5,7 +5,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::support::{PATIENT, gateway, message, start};
-use crate::adapters::sms::GatewayKind;
+use crate::adapters::sms::wire::GatewayKind;
 use crate::domain::outcome::Outcome;
 use crate::ports::gateway::Gateway;
 use crate::sandbox::sms::{Fault, Inbox, Knobs, Span};
