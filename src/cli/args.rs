@@ -41,6 +41,10 @@ pub enum Command {
     Demo(super::demo::Demo),
     /// Run the worker: intake, HTTP API, dispatch, events.
     Serve(super::serve::Serve),
+    /// Stop an agency's traffic, or everybody's: no first byte later than two seconds after.
+    Stop(super::stop::Traffic),
+    /// Let stopped traffic go on.
+    Resume(super::stop::Traffic),
     /// Load the configuration, print it with secrets masked, and try every outside party.
     Check(super::check::Check),
     /// Bring the database to the current schema.

@@ -6,6 +6,7 @@ use clap::Parser as _;
 
 use super::args::{Cli, Command};
 use super::context::{Failure, note};
+use super::stop::Turn;
 
 /// Parses and runs.
 pub fn main() -> ExitCode {
@@ -44,6 +45,8 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command {
         Command::Demo(command) => command.run(&global).await,
         Command::Serve(command) => command.run(&global).await,
+        Command::Stop(command) => command.run(&global, Turn::Stop).await,
+        Command::Resume(command) => command.run(&global, Turn::Resume).await,
         Command::Check(command) => command.run(&global).await,
         Command::Migrate(command) => command.run(&global).await,
         Command::Broker(command) => command.run(&global),

@@ -9,5 +9,6 @@ pub mod demo;
 mod dispatch;
 pub mod migrate;
 pub mod serve;
+pub mod stop;
 
 pub use dispatch::main;
