@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use metrics::{counter, gauge, histogram};
 
+use crate::domain::ids::AgencyId;
 use crate::domain::kinds::{Channel, Lane};
 use crate::domain::status::{Reason, Status};
 
@@ -17,6 +18,17 @@ pub fn jobs(result: &'static str) {
 pub fn claimed(deliveries: usize) {
     counter!("budstikke_claims_total").increment(1);
     counter!("budstikke_claimed_deliveries_total").increment(deliveries as u64);
+}
+
+/// The store answered a claim.
+pub fn claim_took(took: Duration) {
+    histogram!("budstikke_claim_seconds").record(took.as_secs_f64());
+}
+
+/// So many deliveries were asked for as urgent above the agency's quota.
+pub fn urgent_over_quota(agency: &AgencyId, deliveries: u64) {
+    counter!("budstikke_urgent_over_quota_total", "agency" => agency.to_string())
+        .increment(deliveries);
 }
 
 /// A delivery was settled.
@@ -72,6 +84,7 @@ pub fn store_error(what: &'static str) {
 /// Events were confirmed, and others were not taken.
 pub fn events(published: usize, held: usize) {
     counter!("budstikke_events_published_total").increment(published as u64);
+    counter!("budstikke_events_refused_total").increment(held as u64);
     gauge!("budstikke_events_held").set(held as f64);
 }
 
