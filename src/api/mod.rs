@@ -1,1 +1,31 @@
-//! The HTTP API.
+//! The HTTP API (contract section 5): jobs in, their course, the event feed, delivery reports in,
+//! health and metrics, and the description of all of it.
+//!
+//! Handlers read what came, ask the pipeline or the store, and answer; they decide nothing about
+//! jobs. [`router`] is where to start reading: every route, and what is laid around all of them.
+
+mod around;
+mod auth;
+mod body;
+mod cursor;
+mod docs;
+mod events;
+mod health;
+mod job_request;
+mod jobs;
+mod limiter;
+mod notifications;
+mod openapi;
+mod preview;
+mod problem;
+mod query;
+mod receipts;
+mod router;
+mod state;
+mod words;
+
+pub use openapi::document;
+pub use router::router;
+pub use state::{
+    ApiLimits, ApiParts, ApiState, Metrics, ParseReceipts, Ready, ReceiptSource, ReceiptToken,
+};

@@ -14,6 +14,14 @@ pub fn jobs(result: &'static str) {
     counter!("budstikke_jobs_total", "result" => result).increment(1);
 }
 
+/// A request over HTTP was answered. `route` is the pattern, never the address itself.
+pub fn http(method: &'static str, route: &str, status: u16, took: Duration) {
+    let route = route.to_owned();
+    counter!("budstikke_http_requests_total", "method" => method, "route" => route.clone(), "status" => status.to_string())
+        .increment(1);
+    histogram!("budstikke_http_seconds", "route" => route).record(took.as_secs_f64());
+}
+
 /// Deliveries were claimed in one claim.
 pub fn claimed(deliveries: usize) {
     counter!("budstikke_claims_total").increment(1);
