@@ -1,6 +1,16 @@
 //! The HTTP API of a worker: what the configuration says of it.
 
+use std::sync::{Arc, OnceLock};
+
+use anyhow::Context as _;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+use crate::adapters::sms::receipts;
+use crate::adapters::sms::wire::GatewayKind;
+use crate::api::{ApiLimits, ApiParts, ApiState, ReceiptSource, ReceiptToken};
 use crate::config::Config;
+use crate::config::sms_gateway::SmsGateway;
+use crate::telemetry::metrics::{Kind, Metric, describe};
 
 use super::lifecycle::{Broker, Worker};
 
@@ -39,9 +49,78 @@ impl Readiness {
 /// # Errors
 /// A setting that cannot be used.
 pub fn router(
-    _config: &Config,
-    _worker: &Worker,
-    _readiness: Readiness,
+    config: &Config,
+    worker: &Worker,
+    readiness: Readiness,
 ) -> anyhow::Result<axum::Router> {
-    Ok(axum::Router::new())
+    let recorder = if config.metrics.enabled {
+        Some(recorder(config)?)
+    } else {
+        None
+    };
+    let parts = ApiParts {
+        deps: Arc::clone(&worker.deps),
+        intake: worker.intake.clone(),
+        receipts: worker.receipts.clone(),
+        receipt_sources: config.sms_gateway.iter().map(receipt_source).collect(),
+        ready: Arc::new(move || readiness.parts()),
+        metrics: Arc::new(move || {
+            recorder
+                .as_ref()
+                .map(PrometheusHandle::render)
+                .unwrap_or_default()
+        }),
+        limits: ApiLimits {
+            body_bytes: config.http.body_limit.0,
+            request_timeout: config.http.request_timeout,
+            rate_per_key: config.http.rate_per_key,
+            burst_per_key: config.http.burst_per_key,
+        },
+    };
+    Ok(crate::api::router(ApiState::new(parts)))
+}
+
+fn receipt_source(gateway: &SmsGateway) -> ReceiptSource {
+    let kind = match &gateway.kind {
+        crate::config::sms_gateway::GatewayKind::Json(_) => GatewayKind::Json,
+        crate::config::sms_gateway::GatewayKind::Kannel => GatewayKind::Kannel,
+    };
+    ReceiptSource {
+        name: gateway.name.as_str().to_owned(),
+        token: ReceiptToken::new(gateway.receipt_token.expose()),
+        parse: Arc::new(move |content_type, query, body| {
+            receipts::parse(kind, content_type, query, body).map_err(|error| error.to_string())
+        }),
+    }
+}
+
+/// The process's recorder of metrics; there is one, however many workers a process has (tests).
+fn recorder(config: &Config) -> anyhow::Result<PrometheusHandle> {
+    static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+    if let Some(handle) = RECORDER.get() {
+        return Ok(handle.clone());
+    }
+    let mut builder = PrometheusBuilder::new();
+    for metric in Metric::ALL.iter().filter(|metric| metric.kind() == Kind::Histogram) {
+        builder = builder
+            .set_buckets_for_metric(
+                Matcher::Full(metric.name().to_owned()),
+                &config.metrics.buckets,
+            )
+            .context("metrics.buckets")?;
+    }
+    let recorder = builder.build_recorder();
+    let handle = recorder.handle();
+    if metrics::set_global_recorder(recorder).is_ok() {
+        let gateways = config
+            .sms_gateway
+            .iter()
+            .map(|gateway| gateway.name.as_str());
+        let relays = config.email_relay.iter().map(|relay| relay.name.as_str());
+        describe(
+            gateways.chain(relays),
+            config.agency.iter().map(|agency| &agency.id),
+        );
+    }
+    Ok(RECORDER.get_or_init(|| handle).clone())
 }

@@ -128,7 +128,7 @@ impl Worker {
         let end = CancellationToken::new();
         let (settler, settle_loop) = settling(Arc::clone(&deps));
         let (intake, intake_loop) = intake(Arc::clone(&deps));
-        let receipts = Receipts::new(Arc::clone(&deps), settler.clone());
+        let receipts = Receipts::new(Arc::clone(&deps));
         let mut loops = JoinSet::new();
         let mut tails = JoinSet::new();
         let beat = heart::beat(

@@ -7,6 +7,8 @@ use clap::Args;
 
 use crate::app::lifecycle::{Ended, Roles};
 use crate::app::process::{self, Process};
+use crate::config::log::LogFormat;
+use crate::telemetry::logging::{self, Format};
 
 use super::args::Global;
 use super::context::{EXIT_CONFIG, Failure, load, note};
@@ -38,7 +40,11 @@ impl Serve {
                 return Ok(ExitCode::from(EXIT_CONFIG));
             }
         };
-        //LOG
+        let format = match config.log.format {
+            LogFormat::Text => Format::text(),
+            LogFormat::Json => Format::Json,
+        };
+        logging::init(format, config.log.filter.as_str()).context("cannot start the log")?;
         if self.migrate {
             process::migrate(&config)
                 .await

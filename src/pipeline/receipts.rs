@@ -1,5 +1,6 @@
 //! Delivery reports: in any order, twice, before the outcome is written, or about nothing known.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::telemetry::record;
 
 use super::deps::Deps;
 use super::reconcile::Labels;
-use super::settle::Settler;
+use super::settle::tell;
 
 const BATCH: u32 = 500;
 
@@ -25,13 +26,12 @@ const REMATCH_FOR: Duration = Duration::from_hours(24);
 #[derive(Debug, Clone)]
 pub struct Receipts {
     deps: Arc<Deps>,
-    settler: Settler,
 }
 
 impl Receipts {
     /// Over these ports.
-    pub const fn new(deps: Arc<Deps>, settler: Settler) -> Self {
-        Self { deps, settler }
+    pub const fn new(deps: Arc<Deps>) -> Self {
+        Self { deps }
     }
 
     /// Takes a gateway's receipts in: applied, or parked until their try is found and settled. Done
@@ -62,13 +62,15 @@ impl Receipts {
         let known = found.iter().flatten().map(|found| found.delivery);
         let labels = Labels::load(&self.deps, known).await?;
         let mut open = Vec::new();
-        let mut applied = Vec::new();
+        let mut applied: Vec<(usize, Settlement)> = Vec::new();
+        let mut taken = HashSet::new();
         for (index, (receipt, found)) in receipts.iter().zip(&found).enumerate() {
             let Some(found) = found else {
                 open.push(index);
                 continue;
             };
-            if found.open_try || found.state == State::Claimed {
+            // Early, or the second about the same delivery in this pass: it is read anew later.
+            if found.open_try || found.state == State::Claimed || taken.contains(&found.delivery) {
                 open.push(index);
                 continue;
             }
@@ -76,29 +78,33 @@ impl Receipts {
                 continue;
             };
             match self.next(found, receipt, record, at) {
-                Some(next) => applied.push(settlement(
-                    found,
-                    next,
-                    label,
-                    receipt.at.unwrap_or(at).min(at),
-                )),
+                Some(next) => {
+                    taken.insert(found.delivery);
+                    let when = receipt.at.unwrap_or(at).min(at);
+                    applied.push((index, settlement(found, next, label, when)));
+                }
                 None => record::receipts("repeated", 1),
             }
         }
-        // One settlement per delivery and pass: a second receipt about it is read anew.
-        let mut seen = std::collections::HashSet::new();
-        for settlement in applied {
-            if seen.insert(settlement.delivery) {
-                record::receipts("applied", 1);
-                self.settler.settle(settlement).await;
-            } else if let Some(index) = found.iter().position(|f| {
-                f.as_ref()
-                    .is_some_and(|f| f.delivery == settlement.delivery)
-            }) {
-                open.push(index);
-            }
-        }
+        open.extend(self.settle(applied).await?);
         Ok(open)
+    }
+
+    /// Writes what receipts change, at once: a gateway is answered only when nothing can be lost.
+    /// Returns the indexes of those that changed meanwhile under our hands.
+    async fn settle(&self, applied: Vec<(usize, Settlement)>) -> Result<Vec<usize>, StoreError> {
+        if applied.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (indexes, settlements): (Vec<usize>, Vec<Settlement>) = applied.into_iter().unzip();
+        let report = self.deps.store.settle(settlements.clone()).await?;
+        record::receipts("applied", settlements.len() - report.fenced.len());
+        tell(&self.deps, &settlements, &report);
+        Ok(report
+            .fenced
+            .iter()
+            .map(|fenced| indexes[*fenced])
+            .collect())
     }
 
     /// What a receipt makes of a delivery; `None`: nothing new.
@@ -136,7 +142,6 @@ impl Receipts {
         let occasion = found.delivery.occasion();
         rules.channel.falls_back()
             && rules.purpose.is_some()
-            && found.slot == 0
             && found.delivery.channel() == rules.channel.first()
             && record.cancelled_at.is_none()
             && at

@@ -12,7 +12,7 @@ use crate::domain::outcome::{Fault, Outcome};
 use crate::domain::plan::{self, Verdict};
 use crate::domain::retry::{self, Decision};
 use crate::domain::status::{Reason, Status};
-use crate::ports::store::{Guard, Next, Settlement, TryOutcome, TryResult};
+use crate::ports::store::{Guard, Next, SettleReport, Settlement, TryOutcome, TryResult};
 use crate::telemetry::record;
 
 use super::deps::Deps;
@@ -73,10 +73,7 @@ impl SettleLoop {
         loop {
             match self.deps.store.settle(batch.clone()).await {
                 Ok(report) => {
-                    self.told(&batch, &report.fenced);
-                    if report.events > 0 {
-                        self.deps.bells.events.notify_waiters();
-                    }
+                    tell(&self.deps, &batch, &report);
                     self.deps.bells.receipts.notify_waiters();
                     return;
                 }
@@ -93,28 +90,30 @@ impl SettleLoop {
             }
         }
     }
+}
 
-    fn told(&self, batch: &[Settlement], fenced: &[usize]) {
-        let mut soon = false;
-        for (index, settlement) in batch.iter().enumerate() {
-            if fenced.contains(&index) {
-                record::fenced();
-                tracing::warn!(delivery.id = %settlement.delivery, "another worker took over; the result is not written");
-                continue;
-            }
-            match &settlement.next {
-                Next::Settled { status, reason, .. } => {
-                    record::settled(settlement.delivery.channel(), *status, *reason);
-                }
-                Next::Wait { due, .. } | Next::Fallback { due, .. } => {
-                    soon |= *due <= settlement.at;
-                }
-                Next::AwaitReceipt { .. } => record::unknown(settlement.delivery.channel()),
-            }
+/// Counts what was settled and wakes those who go on from here.
+pub fn tell(deps: &Deps, batch: &[Settlement], report: &SettleReport) {
+    let mut soon = false;
+    for (index, settlement) in batch.iter().enumerate() {
+        if report.fenced.contains(&index) {
+            record::fenced();
+            tracing::warn!(delivery.id = %settlement.delivery, "it changed under our hands; the result is not written");
+            continue;
         }
-        if soon {
-            self.deps.bells.due.notify_waiters();
+        match &settlement.next {
+            Next::Settled { status, reason, .. } => {
+                record::settled(settlement.delivery.channel(), *status, *reason);
+            }
+            Next::Wait { due, .. } | Next::Fallback { due, .. } => soon |= *due <= settlement.at,
+            Next::AwaitReceipt { .. } => record::unknown(settlement.delivery.channel()),
         }
+    }
+    if soon {
+        deps.bells.due.notify_waiters();
+    }
+    if report.events > 0 {
+        deps.bells.events.notify_waiters();
     }
 }
 

@@ -271,7 +271,7 @@ async fn facts(
 
 fn show(scenario: &Scenario, outcomes: &Outcomes, wrong: usize) {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_NO_BORDERS);
+    table.load_style(presets::UTF8_FULL_CONDENSED);
     table.set_header(["status", "reason", "channel", "people", "maybe twice"]);
     for ((status, reason, channel), (people, twice)) in outcomes {
         let number = |n: u64| Cell::new(n).set_alignment(CellAlignment::Right);
