@@ -120,6 +120,7 @@ macro_rules! every_case {
         }
         $run! { retention:
             what_is_young_or_open_is_kept,
+            what_goes_on_after_its_job_was_finished_keeps_its_texts,
             texts_then_identities_then_facts_go,
             what_is_erased_is_not_on_the_disk_any_more,
             old_events_leave_the_feed_once_they_are_published,

@@ -34,4 +34,5 @@ mod ledger_unknown;
 mod outbox;
 mod parking;
 mod retention;
+mod sqlite_file;
 mod workers;

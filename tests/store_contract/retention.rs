@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use budstikke::domain::job::To;
 use budstikke::domain::receipt::{Receipt, ReceiptKey, ReceiptStatus};
-use budstikke::domain::status::Status;
+use budstikke::domain::status::{Reason, Status};
 use budstikke::domain::time::Timestamp;
-use budstikke::ports::store::{Erased, TryOutcome};
+use budstikke::ports::store::{Erased, Guard, Next, TryOutcome};
 
 use super::make;
 use super::world::{GATEWAY, UNKNOWN_EMAIL, UNKNOWN_SMS, World, ids, job_name};
@@ -76,6 +76,39 @@ pub async fn what_is_young_or_open_is_kept(w: World) {
             .is_some()
     );
     assert_eq!(w.statuses("open").await, [Status::Accepted]);
+}
+
+pub async fn what_goes_on_after_its_job_was_finished_keeps_its_texts(w: World) {
+    let (_, _, claim) = w.on_the_wire("a", 1).await;
+    let (now, id) = (w.now().await, ids(&claim)[0]);
+    let (sent, how) = (make::settled(Status::Sent), TryOutcome::Accepted);
+    w.settle(vec![make::outcome(
+        w.oslo, "a", id, claim.id, how, sent, now,
+    )])
+    .await;
+    let key = [ReceiptKey::Delivery(id)];
+    let found = w
+        .store
+        .find_tries(GATEWAY, &key)
+        .await
+        .unwrap()
+        .remove(0)
+        .unwrap();
+    let guard = Guard::Unclaimed {
+        state: found.state,
+        version: found.version,
+        due: found.due,
+    };
+    let next = Next::Fallback {
+        reason: Reason::Unreachable,
+        due: now,
+    };
+    w.settle(vec![make::settlement(w.oslo, "a", id, guard, next, now)])
+        .await;
+    let at = soon(&w).await;
+    assert!(erase(&w, [at, at, at, NOTHING]).await.is_nothing());
+    assert_eq!(w.statuses("a").await, [Status::Waiting]);
+    assert_eq!(w.count("job.finished").await, 1);
 }
 
 pub async fn texts_then_identities_then_facts_go(w: World) {

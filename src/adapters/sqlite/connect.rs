@@ -116,7 +116,12 @@ impl SqliteStore {
             .min_connections(0)
             .acquire_timeout(BUSY)
             .test_before_acquire(false)
-            .connect_lazy_with(options.clone().pragma("query_only", "ON"));
+            .connect_lazy_with(
+                options
+                    .clone()
+                    .pragma("query_only", "ON")
+                    .pragma("cache_size", "-16384"),
+            );
         Self {
             inner: Arc::new(Inner {
                 writer: Mutex::new(Writer::new(writer)),

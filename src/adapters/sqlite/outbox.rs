@@ -38,9 +38,10 @@ const ADVANCE: &str = "UPDATE stream SET last = last + moved.count
 
 const MOVED: &str = "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox ORDER BY id LIMIT ?1)";
 
+/// CROSS JOIN: from the few streams into the many events, never the other way round.
 const UNPUBLISHED: &str = "SELECT e.agency, e.sequence, e.kind, e.subject, e.at, e.data
     FROM stream s
-    JOIN event e ON e.agency = s.agency
+    CROSS JOIN event e ON e.agency = s.agency
         AND e.sequence > max(s.published, s.erased)
         AND e.sequence <= max(s.published, s.erased) + ?1
     WHERE s.published < s.last

@@ -18,8 +18,9 @@ const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// How long a receipt waits for its try.
 const PARKED: Duration = Duration::from_secs(7 * 24 * 3_600);
 
-/// Jobs at one step of erasing, settled before a time; oldest first.
-const AGED: &str = "SELECT no FROM job WHERE erased = ?1 AND finished_at < ?2
+/// Jobs at one step of erasing, settled before a time; oldest first. A late failure may have opened
+/// one again for a fallback: it is kept until that is settled too.
+const AGED: &str = "SELECT no FROM job WHERE erased = ?1 AND finished_at < ?2 AND open = 0
     ORDER BY finished_at LIMIT ?3";
 
 const ERASE_TEXTS: &str = "UPDATE chunk SET contents = NULL, message = NULL

@@ -37,7 +37,7 @@ const BACKLOG: &str = "SELECT a.no, l.value,
 /// set by a raise, so that the next one waits as long again.
 const RAISE: &str = "UPDATE delivery SET lane = lane - 1, changed_at = ?3
     WHERE id IN (SELECT d.id FROM agency a, json_each('[1, 2]') l
-        JOIN delivery d ON d.agency = a.no AND d.lane = l.value
+        CROSS JOIN delivery d ON d.agency = a.no AND d.lane = l.value
             AND d.due < ?1 AND d.changed_at < ?1 AND d.state IN (4, 5)
         LIMIT ?2)";
 
