@@ -4,7 +4,7 @@ use budstikke::ports::event_sink::EventSink;
 use budstikke::ports::job_source::{JobSource, SourceError};
 use lapin::uri::AMQPUri;
 
-use crate::support::{Broker, LIMIT, Worker, agency_id, by, event, publish, until};
+use crate::support::{Broker, LIMIT, QUIET, Worker, agency_id, by, event, publish, until};
 use crate::wire::Wire;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,6 +95,8 @@ async fn a_broker_that_cannot_be_reached_is_waited_for_again_and_again() {
     let worker = Worker::start(&wire.url, broker.topology(&["oslo"]));
     assert!(worker.is_quiet().await);
     assert!(!worker.jobs.is_ready() && !worker.events.is_ready());
+    let why = worker.publisher.ready(QUIET).await.unwrap_err().to_string();
+    assert!(why.contains("cannot be reached"), "{why}");
     let oslo = agency_id("oslo");
     assert_eq!(worker.events.publish(&oslo, &[event(1)]).await, 0);
 

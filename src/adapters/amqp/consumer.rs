@@ -97,7 +97,7 @@ impl AmqpJobs {
 const fn is_connected(state: &LinkState) -> bool {
     match state {
         LinkState::Ready | LinkState::Blocked => true,
-        LinkState::Connecting | LinkState::Refused(_) | LinkState::Closed => false,
+        LinkState::Connecting(_) | LinkState::Refused(_) | LinkState::Closed => false,
     }
 }
 
@@ -132,7 +132,7 @@ impl JobSource for AmqpJobs {
             let ended = match &*state.borrow_and_update() {
                 LinkState::Refused(why) => Some(Err(refused(why))),
                 LinkState::Closed => Some(Ok(Vec::new())),
-                LinkState::Connecting | LinkState::Ready | LinkState::Blocked => None,
+                LinkState::Connecting(_) | LinkState::Ready | LinkState::Blocked => None,
             };
             if let Some(ended) = ended {
                 return ended;

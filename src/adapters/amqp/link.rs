@@ -35,8 +35,8 @@ const WARN_EVERY: u32 = 12;
 /// How the connection is.
 #[derive(Debug, Clone)]
 pub(super) enum LinkState {
-    /// Not there (yet, or again).
-    Connecting,
+    /// Not there (yet, or again), with what came in between last.
+    Connecting(Option<Arc<AmqpError>>),
     /// Connected, with the topology declared.
     Ready,
     /// Connected, but the broker takes nothing (memory or disk alarm).
@@ -63,7 +63,7 @@ impl Link {
         Self {
             settings,
             purpose,
-            state: watch::Sender::new(LinkState::Connecting),
+            state: watch::Sender::new(LinkState::Connecting(None)),
             stop: CancellationToken::new(),
         }
     }
@@ -143,7 +143,6 @@ pub(super) async fn keep(link: Link, mut session: impl Session) {
             link.set(LinkState::Refused(Arc::new(failure)));
             return;
         }
-        link.set(LinkState::Connecting);
         if started.elapsed() >= GOOD_SESSION {
             attempt = 0;
         }
@@ -154,6 +153,7 @@ pub(super) async fn keep(link: Link, mut session: impl Session) {
                 "{failure}; trying again"
             );
         }
+        link.set(LinkState::Connecting(Some(Arc::new(failure))));
         let wait = delay(attempt, rand::random());
         attempt = attempt.saturating_add(1);
         if link

@@ -92,21 +92,21 @@ impl Publisher {
     /// Waits until it is ready, at most `limit`.
     ///
     /// # Errors
-    /// Why it never will be, or that it took too long.
+    /// Why it never will be, or what has kept it from being ready in time.
     pub async fn ready(&self, limit: Duration) -> Result<(), Arc<AmqpError>> {
         let mut state = self.shared.link.watch();
         let settled = state.wait_for(|state| match state {
             LinkState::Ready | LinkState::Refused(_) | LinkState::Closed => true,
-            LinkState::Connecting | LinkState::Blocked => false,
+            LinkState::Connecting(_) | LinkState::Blocked => false,
         });
-        let late = || Arc::new(self.shared.link.disturbed("not ready in time"));
-        match timeout(limit, settled).await {
-            Ok(Ok(state)) => match &*state {
-                LinkState::Refused(why) => Err(Arc::clone(why)),
-                LinkState::Ready => Ok(()),
-                LinkState::Connecting | LinkState::Blocked | LinkState::Closed => Err(late()),
-            },
-            Ok(Err(_)) | Err(_) => Err(late()),
+        drop(timeout(limit, settled).await);
+        let late = |what: &str| Arc::new(self.shared.link.disturbed(what));
+        match self.shared.link.state() {
+            LinkState::Ready => Ok(()),
+            LinkState::Refused(why) | LinkState::Connecting(Some(why)) => Err(why),
+            LinkState::Connecting(None) => Err(late("no connection in time")),
+            LinkState::Blocked => Err(late("it is short of memory or disk and takes no messages")),
+            LinkState::Closed => Err(late("the connection is closed")),
         }
     }
 
