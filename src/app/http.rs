@@ -101,7 +101,10 @@ fn recorder(config: &Config) -> anyhow::Result<PrometheusHandle> {
         return Ok(handle.clone());
     }
     let mut builder = PrometheusBuilder::new();
-    for metric in Metric::ALL.iter().filter(|metric| metric.kind() == Kind::Histogram) {
+    for metric in Metric::ALL
+        .iter()
+        .filter(|metric| metric.kind() == Kind::Histogram)
+    {
         builder = builder
             .set_buckets_for_metric(
                 Matcher::Full(metric.name().to_owned()),

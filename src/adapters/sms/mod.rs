@@ -7,13 +7,13 @@
 mod http;
 pub mod json;
 pub mod kannel;
-pub mod wire;
 pub mod receipts;
 mod settings;
+pub mod wire;
 
 #[cfg(test)]
 mod tests;
 
 pub use http::setup::BuildError;
-pub use wire::GatewayKind;
 pub use settings::{Auth, Settings};
+pub use wire::GatewayKind;

@@ -178,8 +178,11 @@ impl Person {
         let old = now
             .minus(std::time::Duration::from_hours(24 * 800))
             .to_string();
-        let mobile_date =
-            if matches!(self.kind, Kind::Stale | Kind::StaleMobile) { &old } else { &fresh };
+        let mobile_date = if matches!(self.kind, Kind::Stale | Kind::StaleMobile) {
+            &old
+        } else {
+            &fresh
+        };
         let email_date = if self.kind == Kind::Stale {
             &old
         } else {

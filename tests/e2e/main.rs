@@ -1,0 +1,17 @@
+//! The program as a user runs it: the real binary, real servers, the sandbox outside.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "what a test expects it says by failing"
+)]
+
+#[expect(unreachable_pub, reason = "a binary of tests has no outside")]
+mod support;
+
+mod broker;
+mod http;
+mod life;
+mod privacy;
+mod retention;
+mod usage;
