@@ -19,7 +19,7 @@ INSERT INTO job_no VALUES (0);
 
 CREATE TABLE job (
     no            INTEGER PRIMARY KEY,
-    agency        INTEGER NOT NULL REFERENCES agency (no),
+    agency        INTEGER NOT NULL,              -- no foreign key, as on PostgreSQL
     name          TEXT NOT NULL,
     content_hash  BLOB NOT NULL,
     lane          INTEGER NOT NULL,             -- granted; the rules hold the lane asked for

@@ -38,7 +38,7 @@ pub async fn a_receipt_finds_its_try_by_the_gateways_id_or_by_ours(w: World) {
     );
     assert_eq!(
         (first.slot, first.tries, first.due, first.open_try),
-        (0, 0, now, false)
+        (0, 0, claim.deliveries[0].due, false)
     );
     let early = found[3].as_ref().unwrap();
     assert_eq!((early.delivery, early.state), (ids[1], State::Claimed));

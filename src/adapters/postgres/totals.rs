@@ -9,13 +9,15 @@ use super::rows::state;
 use crate::domain::event::Totals;
 use crate::domain::ids::JobNo;
 
-/// Of several deliveries of one notification the one with the larger state counts.
+/// Of several deliveries of one notification the one with the larger state counts; one that failed
+/// silently before a fallback does not.
 const TOTALS: &str = "SELECT j.no, n.state, n.open, count(*) \
     FROM unnest($1::bigint[]) AS j (no) CROSS JOIN LATERAL ( \
         SELECT max(d.state) AS state, \
             bool_or(d.state = 6 AND EXISTS ( \
                 SELECT FROM try t WHERE t.delivery = d.id AND t.outcome IS NULL)) AS open \
-        FROM delivery d WHERE d.id >= (j.no << 18) AND d.id < ((j.no + 1) << 18) \
+        FROM delivery d \
+        WHERE d.id >= (j.no << 18) AND d.id < ((j.no + 1) << 18) AND NOT d.silent \
         GROUP BY d.id >> 1) n \
     GROUP BY j.no, n.state, n.open";
 

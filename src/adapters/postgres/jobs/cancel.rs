@@ -15,11 +15,12 @@ use crate::domain::time::Timestamp;
 use crate::ports::store::{JobState, JobView, StoreError};
 
 /// Cancelled (0) for the reason cancelled (4); what has an unknown try behind it is uncertain (3)
-/// for the reason no answer (21).
+/// for the reason no answer (21). `+ 0` keeps the planner from `delivery_due`, which holds all that is
+/// due of everybody: the rows are a range of the primary key.
 const DELIVERIES: &str = concat!(
     "UPDATE delivery SET state = CASE slot WHEN 0 THEN 0 ELSE 3 END, \
         reason = CASE slot WHEN 0 THEN 4 ELSE 21 END, version = version + 1, changed_at = $3 \
-     WHERE id BETWEEN $1 AND $2 AND state IN (4, 5)",
+     WHERE id BETWEEN $1 AND $2 AND state + 0 IN (4, 5)",
     settled_columns!()
 );
 const JOB: &str = "UPDATE job SET cancelled_at = $2, open = open - $3, \

@@ -26,7 +26,7 @@ const OPENED: &str =
 const REMINDERS: &str = concat!(
     "UPDATE delivery SET state = CASE slot WHEN 0 THEN 1 ELSE 3 END, \
         reason = CASE slot WHEN 0 THEN 5 ELSE 21 END, version = version + 1, changed_at = $3 \
-     WHERE id BETWEEN $1 AND $2 AND state IN (4, 5)",
+     WHERE id BETWEEN $1 AND $2 AND state + 0 IN (4, 5)",
     settled_columns!()
 );
 const JOB: &str = "UPDATE job SET open = open - $2, \

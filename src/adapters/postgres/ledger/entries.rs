@@ -11,9 +11,10 @@ use crate::ports::store::{IntentEntry, Refused};
 
 /// Why an entry may not be written, as one code: 1 fenced, or not as it was claimed; 2 a live try;
 /// 4 opened; 5 stopped; 0 none of these. Cancelled jobs are known already. The predicate on `try` is that of the index
-/// `try_live` to the letter.
+/// `try_live` to the letter. Claim and state are compared here and not in the join: there the
+/// planner may read all that is claimed, by `delivery_claim`, once for every entry.
 const JUDGE: &str = "SELECT e.place, CASE \
-        WHEN d.id IS NULL THEN 1 \
+        WHEN d.id IS NULL OR d.state <> 6 OR d.claim IS DISTINCT FROM e.claim THEN 1 \
         WHEN EXISTS (SELECT FROM try t WHERE t.delivery = e.target AND t.slot = e.slot \
             AND (t.outcome IS NULL OR t.outcome IN (1, 3))) THEN 2 \
         WHEN d.slot <> e.slot OR d.attempts <> e.attempt THEN 1 \
@@ -30,7 +31,7 @@ const JUDGE: &str = "SELECT e.place, CASE \
     FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::bytea[], \
         $6::smallint[]) \
         WITH ORDINALITY AS e (delivery, target, slot, claim, cover, attempt, place) \
-    LEFT JOIN delivery d ON d.id = e.delivery AND d.claim = e.claim AND d.state = 6";
+    LEFT JOIN delivery d ON d.id = e.delivery";
 
 /// The key of a cover: the digest, and the occasion.
 pub(super) fn cover_key(entry: &IntentEntry) -> Option<Vec<u8>> {
