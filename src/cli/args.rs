@@ -47,4 +47,6 @@ pub enum Command {
     Broker(super::broker::Broker),
     /// Agencies and their API keys.
     Agency(super::agency::Agency),
+    /// The local register: import, export, lookup.
+    Register(super::register::Register),
 }

@@ -47,5 +47,6 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Migrate(command) => command.run(&global).await,
         Command::Broker(command) => command.run(&global),
         Command::Agency(command) => command.run(&global).await,
+        Command::Register(command) => command.run(&global).await,
     }
 }

@@ -6,7 +6,10 @@ pub mod broker;
 pub mod check;
 pub mod context;
 mod dispatch;
+pub mod file_text;
 pub mod migrate;
+pub mod progress;
+pub mod register;
 pub mod serve;
 
 pub use dispatch::main;
