@@ -47,6 +47,8 @@ pub enum Command {
     Broker(super::broker::Broker),
     /// Agencies and their API keys.
     Agency(super::agency::Agency),
+    /// Enqueue jobs from JSON, NDJSON, or CSV with a template.
+    Submit(super::submit::Submit),
     /// The local register: import, export, lookup.
     Register(super::register::Register),
 }

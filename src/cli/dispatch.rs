@@ -47,6 +47,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Migrate(command) => command.run(&global).await,
         Command::Broker(command) => command.run(&global),
         Command::Agency(command) => command.run(&global).await,
+        Command::Submit(command) => command.run(&global).await,
         Command::Register(command) => command.run(&global).await,
     }
 }

@@ -1,6 +1,7 @@
 //! The command line, one file per command.
 
 pub mod agency;
+pub mod api;
 pub mod args;
 pub mod broker;
 pub mod check;
@@ -11,5 +12,6 @@ pub mod migrate;
 pub mod progress;
 pub mod register;
 pub mod serve;
+pub mod submit;
 
 pub use dispatch::main;
