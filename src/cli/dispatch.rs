@@ -48,6 +48,8 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Broker(command) => command.run(&global),
         Command::Agency(command) => command.run(&global).await,
         Command::Submit(command) => command.run(&global).await,
+        Command::Status(command) => command.run(&global).await,
+        Command::Watch(command) => command.run(&global).await,
         Command::Register(command) => command.run(&global).await,
     }
 }

@@ -12,6 +12,8 @@ pub mod migrate;
 pub mod progress;
 pub mod register;
 pub mod serve;
+pub mod status;
 pub mod submit;
+pub mod watch;
 
 pub use dispatch::main;
