@@ -55,4 +55,6 @@ pub enum Command {
     Watch(super::watch::Watch),
     /// The local register: import, export, lookup.
     Register(super::register::Register),
+    /// Dead letters: messages that were refused or given up.
+    Dead(super::dead::Dead),
 }

@@ -51,5 +51,6 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Status(command) => command.run(&global).await,
         Command::Watch(command) => command.run(&global).await,
         Command::Register(command) => command.run(&global).await,
+        Command::Dead(command) => command.run(&global).await,
     }
 }

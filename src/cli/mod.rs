@@ -6,6 +6,7 @@ pub mod args;
 pub mod broker;
 pub mod check;
 pub mod context;
+pub mod dead;
 mod dispatch;
 pub mod file_text;
 pub mod migrate;
