@@ -57,4 +57,6 @@ pub enum Command {
     Register(super::register::Register),
     /// Dead letters: messages that were refused or given up.
     Dead(super::dead::Dead),
+    /// Run a fake SMS gateway and a fake mail server with knobs for faults.
+    Sandbox(super::sandbox::Sandbox),
 }

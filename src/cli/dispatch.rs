@@ -52,5 +52,6 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Watch(command) => command.run(&global).await,
         Command::Register(command) => command.run(&global).await,
         Command::Dead(command) => command.run(&global).await,
+        Command::Sandbox(command) => command.run(&global).await,
     }
 }

@@ -12,6 +12,7 @@ pub mod file_text;
 pub mod migrate;
 pub mod progress;
 pub mod register;
+pub mod sandbox;
 pub mod serve;
 pub mod status;
 pub mod submit;
