@@ -53,4 +53,16 @@ pub enum Command {
     Broker(super::broker::Broker),
     /// Agencies and their API keys.
     Agency(super::agency::Agency),
+    /// Enqueue jobs from JSON, NDJSON, or CSV with a template.
+    Submit(super::submit::Submit),
+    /// Show one job: totals, and the first recipients that were not told.
+    Status(super::status::Status),
+    /// Show live what a worker of the fleet does.
+    Watch(super::watch::Watch),
+    /// The local register: import, export, lookup.
+    Register(super::register::Register),
+    /// Dead letters: messages that were refused or given up.
+    Dead(super::dead::Dead),
+    /// Run a fake SMS gateway and a fake mail server with knobs for faults.
+    Sandbox(super::sandbox::Sandbox),
 }

@@ -51,5 +51,11 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Migrate(command) => command.run(&global).await,
         Command::Broker(command) => command.run(&global),
         Command::Agency(command) => command.run(&global).await,
+        Command::Submit(command) => command.run(&global).await,
+        Command::Status(command) => command.run(&global).await,
+        Command::Watch(command) => command.run(&global).await,
+        Command::Register(command) => command.run(&global).await,
+        Command::Dead(command) => command.run(&global).await,
+        Command::Sandbox(command) => command.run(&global).await,
     }
 }

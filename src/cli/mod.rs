@@ -1,14 +1,23 @@
 //! The command line, one file per command.
 
 pub mod agency;
+pub mod api;
 pub mod args;
 pub mod broker;
 pub mod check;
 pub mod context;
+pub mod dead;
 pub mod demo;
 mod dispatch;
+pub mod file_text;
 pub mod migrate;
+pub mod progress;
+pub mod register;
+pub mod sandbox;
 pub mod serve;
+pub mod status;
 pub mod stop;
+pub mod submit;
+pub mod watch;
 
 pub use dispatch::main;
