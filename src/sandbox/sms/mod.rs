@@ -1,6 +1,7 @@
 //! A fake SMS gateway that speaks every kind we speak, remembers what it took, and misbehaves as it
 //! is told.
 
+mod callback;
 mod connection;
 mod counters;
 mod dice;

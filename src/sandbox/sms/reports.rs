@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::callback::call;
 use super::counters::Counters;
 use super::dice::{Throw, unit, within};
 use super::handler::key;
@@ -19,13 +20,10 @@ use crate::adapters::sms::wire::GatewayKind;
 const AT_ONCE: usize = 32;
 /// How often one report is tried.
 const TRIES: u32 = 10;
-/// How long one try may take.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Sends reports in the background.
 #[derive(Debug, Clone)]
 pub(super) struct Reporter {
-    client: reqwest::Client,
     counters: Counters,
     places: Arc<Semaphore>,
     tasks: TaskTracker,
@@ -62,33 +60,13 @@ impl Word {
 }
 
 impl Reporter {
-    pub(super) fn new(
-        counters: Counters,
-        tasks: TaskTracker,
-        closing: CancellationToken,
-    ) -> std::io::Result<Self> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(std::io::Error::other)?
-            .with_root_certificates(rustls::RootCertStore::empty())
-            .with_no_client_auth();
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .no_proxy()
-            .http1_only()
-            .redirect(reqwest::redirect::Policy::none())
-            .pool_max_idle_per_host(AT_ONCE)
-            .timeout(PATIENCE)
-            .build()
-            .map_err(std::io::Error::other)?;
-        Ok(Self {
-            client,
+    pub(super) fn new(counters: Counters, tasks: TaskTracker, closing: CancellationToken) -> Self {
+        Self {
             counters,
             places: Arc::new(Semaphore::new(AT_ONCE)),
             tasks,
             closing,
-        })
+        }
     }
 
     /// Plans the reports of a message; returns at once, unless chance wants the report to be there
@@ -143,6 +121,17 @@ impl Reporter {
     }
 
     async fn send(&self, url: &str, taken: &Taken, word: Word) {
+        let (target, body) = match taken.kind {
+            GatewayKind::Json => {
+                let report = json!({
+                    "id": taken.id,
+                    "reference": taken.reference,
+                    "status": word.json(),
+                });
+                (url.to_owned(), Some(report.to_string()))
+            }
+            GatewayKind::Kannel => (url.replace("%d", word.kannel()).replace("%%", "%"), None),
+        };
         for times in 0..TRIES {
             if times > 0 {
                 tokio::time::sleep(Duration::from_millis(100 << times.min(6))).await;
@@ -150,23 +139,13 @@ impl Reporter {
             let Ok(_place) = self.places.acquire().await else {
                 return;
             };
-            let request = match taken.kind {
-                GatewayKind::Json => self.client.post(url).json(&json!({
-                    "id": taken.id,
-                    "reference": taken.reference,
-                    "status": word.json(),
-                })),
-                GatewayKind::Kannel => self
-                    .client
-                    .get(url.replace("%d", word.kannel()).replace("%%", "%")),
-            };
-            match request.send().await {
-                Ok(response) if response.status().is_success() => {
+            match call(&target, body.as_deref()).await {
+                Ok(200..=299) => {
                     self.counters.count_reported();
                     return;
                 }
                 // It will not be liked better the next time.
-                Ok(response) if response.status().is_client_error() => break,
+                Ok(400..=499) => break,
                 Ok(_) | Err(_) => {}
             }
         }

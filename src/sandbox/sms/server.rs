@@ -52,7 +52,7 @@ impl SmsServer {
         let counters = Counters::default();
         let shared = Shared {
             inbox: Inbox::default(),
-            reporter: Reporter::new(counters.clone(), tasks.clone(), closing.clone())?,
+            reporter: Reporter::new(counters.clone(), tasks.clone(), closing.clone()),
             counters,
             knobs: Arc::new(RwLock::new(Arc::new(knobs))),
             closing: closing.clone(),

@@ -3,7 +3,6 @@
 //! The message travels as the query of a GET, so keep retrying proxies out of the way: HTTP calls a
 //! GET repeatable, an SMS is not.
 
-mod alphabet;
 mod classify;
 mod gateway;
 mod wire;

@@ -3,8 +3,8 @@
 
 use reqwest::Url;
 
-use super::alphabet::fits_seven_bits;
 use crate::adapters::sms::settings::{Auth, percent_encode};
+use crate::domain::sms_parts::{self, Encoding};
 
 /// Which reports we ask for: 1 delivered, 2 not delivered, 8 taken by the SMSC, 16 refused by the
 /// SMSC. Not 4, "buffered", which says nothing that 8 does not.
@@ -35,10 +35,11 @@ pub(super) fn encode(url: Url, auth: &Auth, message: &Message<'_>) -> Url {
     let mut query = url
         .query()
         .map_or_else(String::new, |query| format!("{query}&"));
-    let coding = if fits_seven_bits(message.text) {
-        "0"
-    } else {
-        "2"
+    // Kannel has to be told: in coding 0 it writes `?` for what does not fit the GSM alphabet, and in
+    // coding 2 it makes 70-character parts of what would have fitted.
+    let coding = match sms_parts::count(message.text).encoding {
+        Encoding::Gsm7 => "0",
+        Encoding::Ucs2 => "2",
     };
     let mut pairs = vec![
         ("to", message.to),
