@@ -34,12 +34,19 @@ pub mod sms_gateway;
 pub mod sms_json;
 pub mod window;
 
+pub use agency::{Agency, AgencyKind};
+pub use email_relay::EmailRelay;
 pub use error::{ConfigError, Finding, Origin};
+pub use log::{Log, LogFilter, LogFormat};
+pub use register::{Krr, Register, RegisterKind};
 pub use root::{Config, DEFAULTS};
 pub use secret::Secret;
 pub use senders::{Mailbox, MunicipalityNumber, SmsSender};
+pub use sms_gateway::{Auth, GatewayKind, SmsGateway};
+pub use sms_json::JsonSms;
 pub use url::{BrokerUrl, DatabaseKind, DatabaseUrl, HttpUrl, RelayUrl, Tls};
 pub use values::ByteSize;
+pub use window::Window;
 
 #[cfg(test)]
 mod tests;
