@@ -146,9 +146,9 @@ pub(crate) fn shape(source: &Source) -> Vec<String> {
 }
 
 /// What only one of the databases needs; everything else in a store is the contract's.
-const ONE_SIDED: [&str; 3] = ["pool.rs", "lock.rs", "write.rs"];
+const ONE_SIDED: [&str; 5] = ["events.rs", "lock.rs", "pool.rs", "totals.rs", "write.rs"];
 
-/// Two folders hold files of the same names, once both hold any.
+/// Two folders hold the same nouns, once both hold any.
 pub(crate) fn same_names(left: &Path, right: &Path, extension: &str) -> Vec<String> {
     let (ours, theirs) = (names(left, extension), names(right, extension));
     if ours.is_empty() || theirs.is_empty() {
@@ -175,20 +175,15 @@ pub(crate) fn same_names(left: &Path, right: &Path, extension: &str) -> Vec<Stri
     findings
 }
 
-/// File names below a folder, besides `mod.rs`.
+/// The nouns of a folder: its files and folders, besides `mod.rs`. How a noun is split into files
+/// within its own folder is each database's business.
 fn names(folder: &Path, extension: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    let mut folders = vec![folder.to_path_buf()];
-    while let Some(current) = folders.pop() {
-        for entry in std::fs::read_dir(&current).into_iter().flatten() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|found| found == extension)
-                && !path.ends_with("mod.rs")
-            {
-                names.insert(path.strip_prefix(folder).unwrap().display().to_string());
-            }
+    for entry in std::fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        let counts = path.is_dir() || path.extension().is_some_and(|found| found == extension);
+        if counts && !path.ends_with("mod.rs") {
+            names.insert(path.strip_prefix(folder).unwrap().display().to_string());
         }
     }
     names
