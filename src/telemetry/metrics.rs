@@ -80,6 +80,9 @@ names! {
     EventsHeld = Gauge "budstikke_events_held", "Events that wait in the outbox";
     Receipts = Counter "budstikke_receipts_total",
         "Delivery reports and bounces, by result: applied, parked, repeated";
+    HttpRequests = Counter "budstikke_http_requests_total",
+        "Requests to the API, by method, route and status";
+    HttpSeconds = Histogram "budstikke_http_seconds", "How long a request took, by method and route";
     Due = Gauge "budstikke_due", "Deliveries that are due, by lane";
     OldestDueSeconds = Gauge "budstikke_oldest_due_seconds",
         "How long the oldest due delivery has been waiting, by lane";

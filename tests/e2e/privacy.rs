@@ -55,8 +55,8 @@ async fn a_whole_run_with_faults_prints_no_number_address_or_text() {
         secret,
         "Husk æøå",
         "20914695016",
-        "99999999",
-        "99999998",
+        "4799999999",
+        "4799999998",
         "kari@",
         "ola@",
     ] {

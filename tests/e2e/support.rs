@@ -292,6 +292,15 @@ impl Api {
         body
     }
 
+    /// Waits until everything of the job is settled.
+    pub async fn until_finished(&self, job: &str) {
+        let started = Instant::now();
+        while self.get(&format!("/v1/jobs/{job}")).await["state"] != "finished" {
+            assert!(started.elapsed() < LIMIT, "{job} does not finish");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Waits until the job's totals are these.
     pub async fn until_totals(&self, job: &str, totals: &Value) {
         let started = Instant::now();
