@@ -11,6 +11,7 @@ use super::rows::{ImportRules, rows};
 use crate::app::build;
 use crate::cli::args::Global;
 use crate::cli::context::{Failure, load, note, say, say_json};
+use crate::cli::submit::report::counted;
 use crate::cli::{file_text, progress};
 use crate::config::register::RegisterKind;
 use crate::domain::person::PersonNumber;
@@ -129,22 +130,15 @@ fn report(shown: &str, imported: u64, bad: &[Bad], refused: bool, global: &Globa
     } else if refused {
         note(format!(
             "nothing is imported: {} of {shown} cannot be; --skip-invalid imports the others",
-            rows_of(bad.len())
+            counted(bad.len() as u64, "row")
         ));
     } else if bad.is_empty() {
-        say(format!("{imported} persons imported"));
+        say(format!("{} imported", counted(imported, "person")));
     } else {
         say(format!(
-            "{imported} persons imported, {} left out",
-            rows_of(bad.len())
+            "{} imported, {} left out",
+            counted(imported, "person"),
+            counted(bad.len() as u64, "row")
         ));
-    }
-}
-
-fn rows_of(count: usize) -> String {
-    if count == 1 {
-        "1 row".to_owned()
-    } else {
-        format!("{count} rows")
     }
 }
