@@ -114,14 +114,18 @@ pub fn first_possible(
     let start = rules
         .send_after
         .map_or(accepted_at, |after| after.max(accepted_at));
-    let start = match usize::from(occasion)
+    let window = rules.window_on(rules.channel.first());
+    let first = window::next_open(window, hours, start);
+    match usize::from(occasion)
         .checked_sub(1)
         .and_then(|i| rules.reminders.get(i))
     {
-        Some(reminder) => calendar::add_days_oslo(start, u16::from(reminder.after_days)),
-        None => start,
-    };
-    window::next_open(rules.window_on(rules.channel.first()), hours, start)
+        Some(reminder) => {
+            let day = calendar::add_days_oslo(first, u16::from(reminder.after_days));
+            window::next_open(window, hours, day)
+        }
+        None => first,
+    }
 }
 
 /// Nothing of an occasion is sent at or after this.
@@ -166,9 +170,7 @@ pub fn decide(case: &Case<'_>) -> Verdict {
         .map_or(case.now, |after| after.max(case.now));
     let until = window::next_open(window, case.hours, not_before);
     if until >= deadline {
-        return Verdict::Withhold {
-            reason: Reason::Expired,
-        };
+        return too_late_there(case, address.channel());
     }
     if until > case.now {
         return Verdict::Wait { until };
@@ -179,13 +181,33 @@ pub fn decide(case: &Case<'_>) -> Verdict {
     }
 }
 
+/// The window of the preferred channel opens too late to be useful: the other one may still do.
+fn too_late_there(case: &Case<'_>, channel: Channel) -> Verdict {
+    let expired = Verdict::Withhold {
+        reason: Reason::Expired,
+    };
+    if case.fixed || channel != case.channel || !case.rules.channel.falls_back() {
+        return expired;
+    }
+    let other = Case {
+        channel: channel.other(),
+        fixed: true,
+        ..*case
+    };
+    match decide(&other) {
+        Verdict::Withhold { .. } => expired,
+        found @ (Verdict::Send { .. } | Verdict::Wait { .. }) => found,
+    }
+}
+
 /// The address, on the first channel of the rule that has a usable one.
 fn choose(case: &Case<'_>) -> Result<Address, Reason> {
     let to = case.to.ok_or(Reason::Expired)?;
     match to {
         To::Phone(_) | To::Email(_) if case.opted_out => Err(Reason::OptedOut),
-        To::Phone(phone) => Ok(Address::Phone(phone.clone())),
-        To::Email(email) => Ok(Address::Email(email.clone())),
+        To::Phone(phone) if case.channel == Channel::Sms => Ok(Address::Phone(phone.clone())),
+        To::Email(email) if case.channel == Channel::Email => Ok(Address::Email(email.clone())),
+        To::Phone(_) | To::Email(_) => Err(Reason::NoAddress),
         To::Person(_) => {
             let contact = case.contact.ok_or(Reason::NotRegistered)?;
             admit(case, contact)?;
@@ -287,9 +309,8 @@ pub fn first_deliveries(
     hours: &DayWindow,
 ) -> Vec<(Position, Occasion, Channel, bool, Timestamp)> {
     let occasions = 1 + job.rules.reminders.len();
-    let dues: Vec<Timestamp> = (0..occasions)
-        .map(|occasion| first_possible(&job.rules, accepted_at, occasion as Occasion, hours))
-        .collect();
+    let sms = dues(job, Channel::Sms, accepted_at, hours);
+    let email = dues(job, Channel::Email, accepted_at, hours);
     let mut deliveries = Vec::with_capacity(job.recipients.len() * occasions);
     for (position, recipient) in job.recipients.iter().enumerate() {
         let channels: &[(Channel, bool)] = match (&recipient.to, job.rules.channel) {
@@ -299,40 +320,33 @@ pub fn first_deliveries(
             (To::Person(_), rule) if rule.first() == Channel::Sms => &[(Channel::Sms, false)],
             (To::Person(_), _) => &[(Channel::Email, false)],
         };
-        for (occasion, due) in dues.iter().enumerate() {
+        let may_switch = matches!(recipient.to, To::Person(_)) && job.rules.channel.falls_back();
+        for occasion in 0..occasions {
             for (channel, fixed) in channels {
-                let due = own_due(job, *channel, *due, accepted_at, occasion, hours);
-                deliveries.push((
-                    position as Position,
-                    occasion as Occasion,
-                    *channel,
-                    *fixed,
-                    due,
-                ));
+                // Which channel a person has is not known yet: the earlier of the two may be it.
+                let due = match channel {
+                    _ if may_switch => sms[occasion].min(email[occasion]),
+                    Channel::Sms => sms[occasion],
+                    Channel::Email => email[occasion],
+                };
+                let (position, occasion) = (position as Position, occasion as Occasion);
+                deliveries.push((position, occasion, *channel, *fixed, due));
             }
         }
     }
     deliveries
 }
 
-/// A direct address or the second of two channels may have another window than the job's first
-/// channel; it must not wait for that one.
-fn own_due(
-    job: &Job,
-    channel: Channel,
-    due: Timestamp,
-    accepted_at: Timestamp,
-    occasion: usize,
-    hours: &DayWindow,
-) -> Timestamp {
-    if channel == job.rules.channel.first() {
-        return due;
-    }
+/// When each occasion may first be sent on a channel, which may have another window than the job's
+/// first one.
+fn dues(job: &Job, channel: Channel, accepted_at: Timestamp, hours: &DayWindow) -> Vec<Timestamp> {
     let rules = Rules {
         channel: rule_of(channel),
         ..job.rules.clone()
     };
-    first_possible(&rules, accepted_at, occasion as Occasion, hours)
+    (0..=job.rules.reminders.len())
+        .map(|occasion| first_possible(&rules, accepted_at, occasion as Occasion, hours))
+        .collect()
 }
 
 const fn rule_of(channel: Channel) -> ChannelRule {

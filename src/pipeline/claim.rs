@@ -12,11 +12,13 @@ use crate::domain::job::template::Templates;
 use crate::domain::job::{To, Values};
 use crate::domain::kinds::Lane;
 use crate::domain::phone::PhoneNumber;
+use crate::ports::clock::Monotonic;
 use crate::ports::store::{CHUNK_SIZE, Chunk, Claim, JobRecord, StoreError, Want};
 use crate::telemetry::record;
 
 use super::deps::Deps;
 use super::gate::{Gate, gate};
+use super::give_back::give_back;
 use super::ready::{Held, LoadedJob, ReadySet};
 use super::resolve::Resolver;
 use super::settle::Settler;
@@ -26,6 +28,9 @@ const TEMPLATES_KEPT: usize = 256;
 
 /// An agency and lane without work in the last round is asked for so many.
 const PROBE: usize = 50;
+
+/// How often the ready set and the register's answers are looked through.
+const TIDY_EVERY: Duration = Duration::from_secs(5);
 
 /// Claims and plans.
 #[derive(Debug)]
@@ -57,7 +62,12 @@ impl Claimer {
     pub async fn run(self: Arc<Self>) {
         let least = Duration::from_millis(20);
         let mut pause = least;
+        let mut tidied = self.deps.clock.monotonic();
         while !self.deps.stop.is_cancelled() {
+            if self.deps.clock.monotonic().since(tidied) >= TIDY_EVERY {
+                tidied = self.deps.clock.monotonic();
+                self.tidy().await;
+            }
             let bell = self.deps.bells.due.notified();
             let room = self.deps.bells.room.notified();
             let wants = self.wants();
@@ -88,6 +98,27 @@ impl Claimer {
                 }
             }
         }
+    }
+
+    /// Hands back what was held too long for its turn to come, and forgets old answers of the
+    /// register.
+    async fn tidy(&self) {
+        self.resolver.forget_old();
+        let now = self.deps.clock.monotonic();
+        let limit = Monotonic(now.0.saturating_sub(micros_of(self.deps.policy.hold_for)));
+        let late = self.ready.drain_held_before(Some(limit));
+        if late.is_empty() {
+            return;
+        }
+        let late: Vec<_> = late
+            .iter()
+            .map(|ready| (ready.held.claimed.delivery, ready.held.claim))
+            .collect();
+        tracing::debug!(
+            deliveries = late.len(),
+            "handing back what was held too long"
+        );
+        give_back(&self.deps, &late, None).await;
     }
 
     /// How much of each agency and lane there is room for. Those that had work in the last round
@@ -126,7 +157,9 @@ impl Claimer {
 
     /// One claim, from the store to the ready set. Returns how many were claimed.
     async fn round(&self, wants: &[Want]) -> Result<usize, StoreError> {
+        let asked = self.deps.clock.monotonic();
         let claim = self.deps.store.claim(self.deps.worker(), wants).await?;
+        record::claim_took(self.deps.clock.monotonic().since(asked));
         let count = claim.deliveries.len();
         *self.busy.lock() = claim
             .deliveries
@@ -140,7 +173,7 @@ impl Claimer {
         let held = match self.load(&claim).await {
             Ok(held) => held,
             Err(error) => {
-                self.give_back(&claim).await;
+                self.give_all_back(&claim).await;
                 return Err(error);
             }
         };
@@ -167,21 +200,14 @@ impl Claimer {
         }
     }
 
-    async fn give_back(&self, claim: &Claim) {
+    async fn give_all_back(&self, claim: &Claim) {
         let all: Vec<_> = claim
             .deliveries
             .iter()
             .map(|c| (c.delivery, claim.id))
             .collect();
         let soon = self.deps.clock.now().plus(Duration::from_secs(5));
-        if let Err(error) = self.deps.store.hand_back(&all, Some(soon)).await {
-            // The reaper does not find them while this worker lives: say so loudly.
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                deliveries = all.len(),
-                "cannot hand claimed deliveries back; they wait for the end of this worker"
-            );
-        }
+        give_back(&self.deps, &all, Some(soon)).await;
     }
 
     /// The claimed deliveries with their jobs and recipients.
@@ -233,7 +259,7 @@ impl Claimer {
                 "claimed deliveries have no job or agency in the configuration; they wait an hour"
             );
             let later = self.deps.clock.now().plus(Duration::from_hours(1));
-            self.deps.store.hand_back(&lost, Some(later)).await?;
+            give_back(&self.deps, &lost, Some(later)).await;
         }
         Ok(held)
     }
@@ -261,6 +287,10 @@ impl Claimer {
             name,
         }))
     }
+}
+
+fn micros_of(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn chunk_of(delivery: DeliveryId) -> (JobNo, u16) {

@@ -37,7 +37,8 @@ pub fn case(held: &Held, now: Timestamp) -> Case<'_> {
         opened: false,
         occasion: held.claimed.delivery.occasion(),
         channel: held.claimed.delivery.channel(),
-        fixed: held.claimed.fixed,
+        // Once a try was made on a channel, the delivery stays on it; another is a fallback.
+        fixed: held.claimed.fixed || held.claimed.attempts > 0 || held.claimed.slot > 0,
         hours: &held.job.agency.hours,
         now,
     }
@@ -55,7 +56,43 @@ pub fn gate(held: Held, now: Timestamp) -> Gate {
             Err(reason) => Gate::Shut(withhold(&held, reason, now, None)),
         },
         Verdict::Wait { until } => Gate::Shut(wait(&held, until, now)),
-        Verdict::Withhold { reason } => Gate::Shut(withhold(&held, reason, now, None)),
+        Verdict::Withhold { reason } => Gate::Shut(
+            moved(&held, reason, now).unwrap_or_else(|| withhold(&held, reason, now, None)),
+        ),
+    }
+}
+
+/// The address of the channel that was tried is gone: the other channel begins as a fallback, if
+/// the rule falls back and the plan would let it go.
+fn moved(held: &Held, reason: Reason, now: Timestamp) -> Option<Settlement> {
+    let claimed = &held.claimed;
+    let gone = matches!(
+        reason,
+        Reason::NoAddress | Reason::StaleAddress | Reason::InvalidAddress
+    );
+    if !gone
+        || claimed.fixed
+        || claimed.slot > 0
+        || claimed.attempts == 0
+        || !held.job.record.rules.channel.falls_back()
+    {
+        return None;
+    }
+    let other = Case {
+        channel: claimed.delivery.channel().other(),
+        fixed: true,
+        ..case(held, now)
+    };
+    match plan::decide(&other) {
+        Verdict::Withhold { .. } => None,
+        Verdict::Send { .. } | Verdict::Wait { .. } => Some(Settlement {
+            delivery: claimed.delivery,
+            guard: Guard::Claim(held.claim),
+            tried: None,
+            next: Next::Fallback { reason, due: now },
+            label: held.label(),
+            at: now,
+        }),
     }
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::ids::{DeliveryId, Position, Reference};
+use crate::domain::ids::{Position, Reference};
 use crate::domain::kinds::{Channel, Lane};
 use crate::domain::status::Reason;
 use crate::ports::store::{
@@ -16,6 +16,7 @@ use crate::telemetry::record;
 use super::claim::Claimer;
 use super::deps::Deps;
 use super::gate::{Gate, gate_again, withhold};
+use super::give_back::give_back;
 use super::ready::{Held, Ready, ReadySet};
 use super::settle::Settler;
 use super::wire::{Flight, Line};
@@ -206,6 +207,14 @@ impl Pump {
         let held = &ready.held;
         match refused {
             Refused::Fenced => {
+                // Should the claim hold it all the same, it must not stay claimed for ever.
+                let later = now.plus(Duration::from_mins(1));
+                give_back(
+                    &self.deps,
+                    &[(held.claimed.delivery, held.claim)],
+                    Some(later),
+                )
+                .await;
                 record::fenced();
                 tracing::warn!(delivery.id = %held.claimed.delivery, "another worker took over before the intent");
             }
@@ -235,11 +244,16 @@ impl Pump {
             }
             Refused::Covered(position) => {
                 let by = self.reference_of(held, position).await;
-                self.settler
-                    .settle(withhold(held, Reason::Covered, now, by))
-                    .await;
+                let mut settlement = withhold(held, Reason::Covered, now, by);
+                if let Next::Settled { channel_chosen, .. } = &mut settlement.next {
+                    // The row still has the id of the first choice; do not name that channel.
+                    *channel_chosen = ready.outbound.delivery == held.claimed.delivery;
+                }
+                self.settler.settle(settlement).await;
             }
-            Refused::Stopped => self.hand_back(&[(held.claimed.delivery, held.claim)]).await,
+            Refused::Stopped => {
+                give_back(&self.deps, &[(held.claimed.delivery, held.claim)], None).await;
+            }
         }
     }
 
@@ -250,20 +264,24 @@ impl Pump {
         position: Position,
     ) -> Option<(Position, Arc<Reference>)> {
         let chunk = (held.job.record.no, position / CHUNK_SIZE);
-        let (_, chunks) = self.deps.store.load(&[], &[chunk]).await.ok()?;
+        let (_, chunks) = loop {
+            match self.deps.store.load(&[], &[chunk]).await {
+                Ok(loaded) => break loaded,
+                Err(error) => {
+                    record::store_error("load");
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "cannot load who covers a recipient; trying again"
+                    );
+                    if !self.deps.pause(Duration::from_secs(1)).await {
+                        return None;
+                    }
+                }
+            }
+        };
         let references = &chunks.first()?.references;
         let reference = references.get(usize::from(position % CHUNK_SIZE))?;
         Some((position, Arc::new(reference.clone())))
-    }
-
-    async fn hand_back(&self, deliveries: &[(DeliveryId, crate::domain::ids::ClaimId)]) {
-        if let Err(error) = self.deps.store.hand_back(deliveries, None).await {
-            record::store_error("hand_back");
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "cannot hand deliveries back; they wait for the end of this worker"
-            );
-        }
     }
 
     /// The intent's commit is in doubt: nothing is sent; what was written becomes unknown, the rest

@@ -8,10 +8,12 @@
 pub mod claim;
 pub mod deps;
 pub mod gate;
+pub mod give_back;
 pub mod heart;
 pub mod intake;
 pub mod intent;
 pub mod jobs_from_broker;
+pub mod labels;
 pub mod publish;
 pub mod ready;
 pub mod receipts;

@@ -1,20 +1,25 @@
 //! Delivery reports: in any order, twice, before the outcome is written, or about nothing known.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::domain::contact::Contact;
+use crate::domain::job::To;
+use crate::domain::person::PersonNumber;
+use crate::domain::plan::{self, Case, Verdict};
 use crate::domain::receipt::{self, Receipt};
 use crate::domain::state::State;
 use crate::domain::status::{Reason, Status};
 use crate::domain::time::Timestamp;
+use crate::ports::register::{Inquiry, MAX_BATCH};
 use crate::ports::store::{
     FoundTry, Guard, JobRecord, Label, Next, ParkedReceipt, Settlement, StoreError,
 };
 use crate::telemetry::record;
 
 use super::deps::Deps;
-use super::reconcile::Labels;
+use super::labels::Labels;
 use super::settle::tell;
 
 const BATCH: u32 = 500;
@@ -61,6 +66,7 @@ impl Receipts {
         let found = self.deps.store.find_tries(gateway, &keys).await?;
         let known = found.iter().flatten().map(|found| found.delivery);
         let labels = Labels::load(&self.deps, known).await?;
+        let contacts = self.ask_about_failed(receipts, &found, &labels, at).await;
         let mut open = Vec::new();
         let mut applied: Vec<(usize, Settlement)> = Vec::new();
         let mut taken = HashSet::new();
@@ -77,10 +83,12 @@ impl Receipts {
             let Some((record, label)) = labels.of(found.delivery) else {
                 continue;
             };
-            match self.next(found, receipt, record, at) {
+            match self.next(found, receipt, record, &labels, &contacts, at) {
                 Some(next) => {
                     taken.insert(found.delivery);
-                    let when = receipt.at.unwrap_or(at).min(at);
+                    // Some gateways write 1970 for "unknown".
+                    let said = receipt.at.filter(|said| *said >= record.accepted_at);
+                    let when = said.unwrap_or(at).min(at);
                     applied.push((index, settlement(found, next, label, when)));
                 }
                 None => record::receipts("repeated", 1),
@@ -107,17 +115,80 @@ impl Receipts {
             .collect())
     }
 
+    /// What the register says now of persons who were not reached, so that the plan can tell
+    /// whether the other channel may be tried. Without an answer there is no fallback.
+    async fn ask_about_failed(
+        &self,
+        receipts: &[Receipt],
+        found: &[Option<FoundTry>],
+        labels: &Labels,
+        at: Timestamp,
+    ) -> HashMap<PersonNumber, Contact> {
+        let mut asked: HashMap<Inquiry, Vec<PersonNumber>> = HashMap::new();
+        for (receipt, found) in receipts.iter().zip(found) {
+            let Some(found) = found else { continue };
+            let Some((record, _)) = labels.of(found.delivery) else {
+                continue;
+            };
+            if self.fails(found, receipt)
+                && self.may_fall_back(found, record, at)
+                && let Some(person) = labels.person(found.delivery)
+                && let Some(agency) = self.deps.directory.by_no(record.agency)
+            {
+                let purpose = record.rules.purpose.clone().unwrap_or_default();
+                let inquiry = Inquiry {
+                    agency: agency.id.clone(),
+                    purpose,
+                };
+                asked.entry(inquiry).or_default().push(person.clone());
+            }
+        }
+        let mut contacts = HashMap::new();
+        for (inquiry, mut persons) in asked {
+            persons.sort_unstable();
+            persons.dedup();
+            for batch in persons.chunks(MAX_BATCH) {
+                record::register_call(batch.len());
+                match self.deps.register.lookup(&inquiry, batch).await {
+                    Ok(answers) => {
+                        contacts.extend(answers.into_iter().map(|c| (c.person.clone(), c)));
+                    }
+                    Err(error) => {
+                        record::register_error("unavailable");
+                        tracing::warn!(
+                            error = &error as &dyn std::error::Error,
+                            "no answer from the register about persons who were not reached; the other channel is not tried"
+                        );
+                    }
+                }
+            }
+        }
+        contacts
+    }
+
+    fn fails(&self, found: &FoundTry, receipt: &Receipt) -> bool {
+        receipt::merge(found.state.status(false), receipt.status)
+            .is_some_and(|(status, _)| status == Status::Failed)
+    }
+
     /// What a receipt makes of a delivery; `None`: nothing new.
     fn next(
         &self,
         found: &FoundTry,
         receipt: &Receipt,
         record: &JobRecord,
+        labels: &Labels,
+        contacts: &HashMap<PersonNumber, Contact>,
         at: Timestamp,
     ) -> Option<Next> {
-        let current = found.state.status(false);
-        let (status, reason) = receipt::merge(current, receipt.status)?;
-        if status == Status::Failed && self.may_fall_back(found, record, at) {
+        let (status, reason) = receipt::merge(found.state.status(false), receipt.status)?;
+        let contact = labels
+            .person(found.delivery)
+            .and_then(|person| contacts.get(person));
+        if status == Status::Failed
+            && let Some(contact) = contact
+            && self.other_channel_goes(found, record, contact, at)
+        {
             return Some(Next::Fallback {
                 reason: reason.unwrap_or(Reason::Unreachable),
                 due: at,
@@ -132,20 +203,48 @@ impl Receipts {
         })
     }
 
-    /// A person who was not reached on the preferred channel is tried on the other one, within the
-    /// deadline; the plan of that delivery asks the register anew.
+    /// Whether a person who was not reached on the preferred channel may be tried on the other.
     fn may_fall_back(&self, found: &FoundTry, record: &JobRecord, at: Timestamp) -> bool {
-        let rules = &record.rules;
         let Some(agency) = self.deps.directory.by_no(record.agency) else {
             return false;
         };
+        let rules = &record.rules;
         let occasion = found.delivery.occasion();
         rules.channel.falls_back()
-            && rules.purpose.is_some()
             && found.delivery.channel() == rules.channel.first()
             && record.cancelled_at.is_none()
-            && at
-                < crate::domain::plan::deadline(rules, record.accepted_at, occasion, &agency.hours)
+            && at < plan::deadline(rules, record.accepted_at, occasion, &agency.hours)
+    }
+
+    fn other_channel_goes(
+        &self,
+        found: &FoundTry,
+        record: &JobRecord,
+        contact: &Contact,
+        at: Timestamp,
+    ) -> bool {
+        let Some(agency) = self.deps.directory.by_no(record.agency) else {
+            return false;
+        };
+        let to = To::Person(contact.person.clone());
+        let case = Case {
+            rules: &record.rules,
+            accepted_at: record.accepted_at,
+            cancelled: record.cancelled_at.is_some(),
+            to: Some(&to),
+            contact: Some(contact),
+            opted_out: false,
+            opened: false,
+            occasion: found.delivery.occasion(),
+            channel: found.delivery.channel().other(),
+            fixed: true,
+            hours: &agency.hours,
+            now: at,
+        };
+        matches!(
+            plan::decide(&case),
+            Verdict::Send { .. } | Verdict::Wait { .. }
+        )
     }
 
     /// Tries parked receipts again, woken after each settling; until stopping is asked for.

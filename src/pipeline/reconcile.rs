@@ -1,22 +1,19 @@
 //! What becomes of a try that nobody can know about, once it has waited for a receipt long enough:
 //! the agency's own word decides (`if_uncertain`).
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::ids::JobNo;
 use crate::domain::kinds::IfUncertain;
 use crate::domain::plan;
 use crate::domain::state::State;
 use crate::domain::status::{Reason, Status};
 use crate::domain::time::Timestamp;
-use crate::ports::store::{
-    CHUNK_SIZE, Guard, JobRecord, Label, Next, Settlement, StoreError, UnknownDelivery,
-};
+use crate::ports::store::{Guard, JobRecord, Next, Settlement, StoreError, UnknownDelivery};
 use crate::telemetry::record;
 
 use super::deps::{Agency, Deps};
+use super::labels::Labels;
 use super::settle::Settler;
 
 const BATCH: u32 = 500;
@@ -50,8 +47,10 @@ async fn round(deps: &Deps, settler: &Settler) -> Result<(), StoreError> {
         let Some((record, label)) = labels.of(one.delivery) else {
             continue;
         };
-        let Some(agency) = deps.directory.by_no(record.agency) else {
-            continue;
+        // An agency that left the configuration sends nothing more: nobody will ever know.
+        let next = match deps.directory.by_no(record.agency) {
+            Some(agency) => decide(&one, record, agency, now),
+            None => uncertain(&one),
         };
         settler
             .settle(Settlement {
@@ -62,7 +61,7 @@ async fn round(deps: &Deps, settler: &Settler) -> Result<(), StoreError> {
                     due: one.due,
                 },
                 tried: None,
-                next: decide(&one, record, agency, now),
+                next,
                 label,
                 at: now,
             })
@@ -87,63 +86,15 @@ fn decide(one: &UnknownDelivery, record: &JobRecord, agency: &Agency, now: Times
             tries: one.tries,
         };
     }
+    uncertain(one)
+}
+
+const fn uncertain(one: &UnknownDelivery) -> Next {
     Next::Settled {
         status: Status::Uncertain,
         reason: Some(Reason::NoAnswer),
         channel_chosen: true,
         possible_duplicate: one.slot > 0,
         covered_by: None,
-    }
-}
-
-/// Jobs and references of some deliveries, for their events.
-#[derive(Debug)]
-pub struct Labels {
-    jobs: HashMap<JobNo, (JobRecord, Arc<crate::domain::ids::JobName>)>,
-    references: HashMap<(JobNo, u16), Vec<crate::domain::ids::Reference>>,
-}
-
-impl Labels {
-    /// Loads what the deliveries need.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn load(
-        deps: &Deps,
-        deliveries: impl Iterator<Item = crate::domain::ids::DeliveryId>,
-    ) -> Result<Self, StoreError> {
-        let mut chunks: Vec<(JobNo, u16)> = deliveries
-            .map(|id| (id.job(), id.position() / CHUNK_SIZE))
-            .collect();
-        chunks.sort_unstable();
-        chunks.dedup();
-        let mut jobs: Vec<JobNo> = chunks.iter().map(|(job, _)| *job).collect();
-        jobs.dedup();
-        let (records, chunks) = deps.store.load(&jobs, &chunks).await?;
-        let jobs = records
-            .into_iter()
-            .map(|record| (record.no, (record.clone(), Arc::new(record.name))))
-            .collect();
-        let references = chunks
-            .into_iter()
-            .map(|chunk| ((chunk.job, chunk.no), chunk.references))
-            .collect();
-        Ok(Self { jobs, references })
-    }
-
-    /// The job and label of a delivery.
-    pub fn of(&self, delivery: crate::domain::ids::DeliveryId) -> Option<(&JobRecord, Label)> {
-        let (record, name) = self.jobs.get(&delivery.job())?;
-        let chunk = self
-            .references
-            .get(&(delivery.job(), delivery.position() / CHUNK_SIZE))?;
-        let reference = chunk.get(usize::from(delivery.position() % CHUNK_SIZE))?;
-        let label = Label {
-            agency: record.agency,
-            job: Arc::clone(name),
-            reference: Arc::new(reference.clone()),
-            class: record.rules.class,
-        };
-        Some((record, label))
     }
 }

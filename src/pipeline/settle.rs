@@ -12,7 +12,9 @@ use crate::domain::outcome::{Fault, Outcome};
 use crate::domain::plan::{self, Verdict};
 use crate::domain::retry::{self, Decision};
 use crate::domain::status::{Reason, Status};
-use crate::ports::store::{Guard, Next, SettleReport, Settlement, TryOutcome, TryResult};
+use crate::ports::store::{
+    Guard, Next, SettleReport, Settlement, StoreError, TryOutcome, TryResult,
+};
 use crate::telemetry::record;
 
 use super::deps::Deps;
@@ -69,15 +71,41 @@ impl SettleLoop {
     }
 
     async fn store(&self, batch: Vec<Settlement>) {
+        let Err(error) = self.store_whole(&batch).await else {
+            return;
+        };
+        // Not the store's absence but something in the batch: find it, so that it stops nobody else.
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            results = batch.len(),
+            "the store refuses a batch of results; trying them one by one"
+        );
+        for settlement in batch {
+            let delivery = settlement.delivery;
+            if let Err(error) = self.store_whole(&[settlement]).await {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    delivery.id = %delivery,
+                    "a result cannot be stored; the delivery is left to the end of this worker"
+                );
+            }
+        }
+    }
+
+    /// Stores a batch, however long the store is away.
+    ///
+    /// # Errors
+    /// The store answers, and refuses it.
+    async fn store_whole(&self, batch: &[Settlement]) -> Result<(), StoreError> {
         let mut pause = Duration::from_millis(50);
         loop {
-            match self.deps.store.settle(batch.clone()).await {
+            match self.deps.store.settle(batch.to_vec()).await {
                 Ok(report) => {
-                    tell(&self.deps, &batch, &report);
+                    tell(&self.deps, batch, &report);
                     self.deps.bells.receipts.notify_waiters();
-                    return;
+                    return Ok(());
                 }
-                Err(error) => {
+                Err(error @ StoreError::Unavailable(_)) => {
                     record::store_error("settle");
                     tracing::warn!(
                         error = &error as &dyn std::error::Error,
@@ -86,6 +114,14 @@ impl SettleLoop {
                     );
                     self.deps.clock.sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(5));
+                }
+                Err(
+                    error @ (StoreError::Corrupt { .. }
+                    | StoreError::Schema { .. }
+                    | StoreError::Locked(_)),
+                ) => {
+                    record::store_error("settle");
+                    return Err(error);
                 }
             }
         }

@@ -9,10 +9,12 @@ use futures::FutureExt as _;
 use tokio::sync::Semaphore;
 
 use crate::domain::outcome::{Fault, Outcome};
+use crate::domain::plan::{self, Verdict};
 use crate::ports::clock::Monotonic;
 use crate::telemetry::record;
 
 use super::deps::{Deps, Route};
+use super::gate::case;
 use super::ready::Ready;
 use super::settle::{Settler, after_try, forfeit};
 
@@ -138,6 +140,11 @@ impl Flight {
         let now = clock.monotonic();
         if now.since(self.starts_at) > self.deps.policy.slot_tolerance || !self.deps.is_alive(now) {
             record::slot_forfeited(&self.line.route.name);
+            return None;
+        }
+        // The slot may lie behind the end of a window or a deadline: the last look (I-7, I-12).
+        let last = plan::decide(&case(&self.ready.held, clock.now()));
+        if !matches!(last, Verdict::Send { .. }) {
             return None;
         }
         let submit = self

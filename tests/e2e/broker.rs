@@ -89,10 +89,10 @@ c.close()
 ";
 
 fn publish(site: &Site, url: &str, user: &str, jobs: &Value, events: usize) -> Vec<Value> {
-    std::fs::write(site.path("pika.py"), PIKA).unwrap();
+    std::fs::write(site.path("agency.py"), PIKA).unwrap();
     std::fs::write(site.path("jobs.json"), jobs.to_string()).unwrap();
     let output = Command::new(needed("TEST_PYTHON"))
-        .arg(site.path("pika.py"))
+        .arg(site.path("agency.py"))
         .args([url, user])
         .arg(site.path("jobs.json"))
         .args([&events.to_string(), "20"])

@@ -74,7 +74,17 @@ impl AmqpJobs {
     }
 
     async fn switch(&self, to: Mode) {
-        self.shared.wanted.send_replace(to);
+        // Stopped is for good: a pause or resume that comes late must not undo it.
+        let switched = self.shared.wanted.send_if_modified(|mode| {
+            let goes = *mode != Mode::Stopped && *mode != to;
+            if goes {
+                *mode = to;
+            }
+            goes
+        });
+        if !switched {
+            return;
+        }
         let mut state = self.shared.link.watch();
         let mut applied = self.shared.applied.subscribe();
         let switched = async {
