@@ -33,6 +33,7 @@ mod ledger_totals;
 mod ledger_unknown;
 mod outbox;
 mod parking;
+mod postgres_server;
 mod retention;
 mod sqlite_file;
 mod workers;

@@ -24,14 +24,14 @@ const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::big
 const PASS: &str = "UPDATE moved.ahead SET micros = micros + $1";
 
 /// A database that goes when it is dropped.
-struct Database {
+pub struct Database {
     server: String,
     name: String,
-    url: String,
+    pub url: String,
 }
 
 impl Database {
-    async fn create() -> Self {
+    pub async fn create() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let server = std::env::var("TEST_POSTGRES_URL").expect(
             "TEST_POSTGRES_URL must hold the URL of a PostgreSQL whose user may create databases, \
@@ -54,6 +54,13 @@ impl Database {
         connection.execute(AssertSqlSafe(path)).await.unwrap();
         connection.close().await.unwrap();
         database
+    }
+
+    /// Runs a statement.
+    pub async fn execute(&self, sql: &'static str) {
+        let mut connection = PgConnection::connect(&self.url).await.unwrap();
+        connection.execute(sql).await.unwrap();
+        connection.close().await.unwrap();
     }
 
     async fn drop_it(&self) {
@@ -88,9 +95,7 @@ impl Postgres {
         let database = Database::create().await;
         let applied = migrate(&database.url).await.unwrap();
         assert_eq!(applied, ["0001_foundation"]);
-        let mut connection = PgConnection::connect(&database.url).await.unwrap();
-        connection.execute(CLOCK).await.unwrap();
-        connection.close().await.unwrap();
+        database.execute(CLOCK).await;
         let settings = PostgresSettings::new(&database.url);
         Self {
             store: Arc::new(PostgresStore::connect(settings).await.unwrap()),
@@ -136,9 +141,8 @@ impl Backend for Postgres {
     }
 }
 
-async fn run<F: Future<Output = ()>>(case: impl FnOnce(World) -> F) {
-    let backend = Postgres::start().await;
-    case(World::on(Box::new(backend)).await).await;
+pub async fn world() -> World {
+    World::on(Box::new(Postgres::start().await)).await
 }
 
 macro_rules! on_postgres {
@@ -148,7 +152,7 @@ macro_rules! on_postgres {
                 #[tokio::test(flavor = "multi_thread")]
                 #[ignore = "needs TEST_POSTGRES_URL"]
                 async fn $case() {
-                    super::run(crate::$module::$case).await;
+                    crate::$module::$case(super::world().await).await;
                 }
             )+
         }
