@@ -85,6 +85,12 @@ pub(super) async fn around(
     let took = clock.monotonic().since(began);
     let status = answer.status().as_u16();
     record::http(method, route, status, took);
+    if status == 500 {
+        tracing::error!(
+            request.id = id.to_str().unwrap_or_default(),
+            "{method} {route} failed over HTTP: a panic, or a row that does not decode"
+        );
+    }
     tracing::debug!(
         request.id = id.to_str().unwrap_or_default(),
         agency = course.agency.get().map_or("", AgencyId::as_str),
@@ -94,9 +100,8 @@ pub(super) async fn around(
     answer
 }
 
-/// A panic becomes a 500. What it said may be personal and goes nowhere.
+/// A panic becomes a 500, which [`around`] logs. What it said may be personal and goes nowhere.
 pub(super) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
-    tracing::error!("a handler of the HTTP API panicked");
     ApiProblem::of_status(StatusCode::INTERNAL_SERVER_ERROR).into_response()
 }
 

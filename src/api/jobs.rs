@@ -25,6 +25,7 @@ use crate::ports::store::{JobState, JobView};
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = JobState)]
 pub(super) enum StateWord {
     /// Something is unsettled.
     Open,

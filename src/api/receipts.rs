@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
-use axum::http::header::{CONTENT_TYPE, HeaderName};
+use axum::http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 
@@ -89,7 +89,9 @@ pub(super) async fn report_in_query(
     request: Request,
 ) -> Result<StatusCode, ApiProblem> {
     if request.method() == Method::HEAD {
-        return Err(ApiProblem::of_status(StatusCode::METHOD_NOT_ALLOWED));
+        // Looking must not report.
+        return Err(ApiProblem::of_status(StatusCode::METHOD_NOT_ALLOWED)
+            .header(ALLOW, HeaderValue::from_static("GET, POST")));
     }
     take(&state, &gateway, request).await
 }
