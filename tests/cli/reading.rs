@@ -231,8 +231,5 @@ fn a_file_with_real_and_synthetic_persons_is_refused() {
 #[test]
 fn lines_are_counted_over_blank_lines_and_cells_of_several_lines() {
     let (_, drafts) = cut("phone,time\n\n99999999,\"9\nto 10\"\n\r\n1,x\n");
-    assert_eq!(
-        lines(&checked(&drafts)).split(':').next(),
-        Some("line 6")
-    );
+    assert_eq!(lines(&checked(&drafts)).split(':').next(), Some("line 6"));
 }
