@@ -141,3 +141,50 @@ pub fn table(text: &str) -> csv::Reader<&[u8]> {
         .flexible(true)
         .from_reader(text.as_bytes())
 }
+
+/// Counts lines while a table is read from top to bottom.
+#[derive(Clone)]
+pub struct LineCounter<'a> {
+    rest: &'a str,
+    byte: u64,
+    line: u64,
+}
+
+/// Without the text: persons are in it.
+impl std::fmt::Debug for LineCounter<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "LineCounter(line {})", self.line)
+    }
+}
+
+impl<'a> LineCounter<'a> {
+    /// At the top of `text`.
+    pub const fn new(text: &'a str) -> Self {
+        Self {
+            rest: text,
+            byte: 0,
+            line: 1,
+        }
+    }
+
+    /// The line, from 1, on which a row begins. The reader's own position of a row is where the row
+    /// before it ended, so blank lines between the two are passed over here.
+    pub fn line_of(&mut self, row: &csv::StringRecord) -> u64 {
+        let start = row.position().map_or(self.byte, csv::Position::byte);
+        let ahead = usize::try_from(start.saturating_sub(self.byte)).unwrap_or(usize::MAX);
+        let to_row = ahead.min(self.rest.len());
+        let blank = self.rest.as_bytes()[to_row..]
+            .iter()
+            .take_while(|byte| matches!(byte, b'\r' | b'\n'))
+            .count();
+        let (before, rest) = self.rest.split_at(to_row + blank);
+        let ends = before.replace("\r\n", "\n");
+        self.line += ends
+            .bytes()
+            .filter(|byte| matches!(byte, b'\r' | b'\n'))
+            .count() as u64;
+        self.byte += before.len() as u64;
+        self.rest = rest;
+        self.line
+    }
+}

@@ -10,6 +10,7 @@
 )]
 
 mod alone;
+mod command_line;
 mod dead;
 mod events;
 mod identity;

@@ -1,4 +1,10 @@
 //! The command line as people use it: files in, words out.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "what a test expects it says by failing"
+)]
 
 mod reading;
 mod register;

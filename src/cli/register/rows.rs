@@ -78,9 +78,10 @@ pub fn rows<'a>(
         Err(_unreadable) => return Err(FileError::NoPerson),
     };
     check_header(&header)?;
+    let mut lines = file_text::LineCounter::new(text);
     let rows = table.into_records().filter_map(move |record| {
         let record = record.ok()?;
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = lines.line_of(&record);
         if record.iter().all(|cell| cell.trim().is_empty()) {
             return None;
         }

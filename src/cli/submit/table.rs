@@ -119,11 +119,12 @@ pub fn read(text: &str) -> Result<Table, TableError> {
         return Err(TableError::NoRecipients);
     }
     let mut rows = Vec::new();
+    let mut lines = file_text::LineCounter::new(text);
     for record in reader.records().filter_map(Result::ok) {
         if record.iter().all(|cell| cell.trim().is_empty()) {
             continue;
         }
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = lines.line_of(&record);
         let nameless = |index: usize| header.get(index).is_none_or(String::is_empty);
         let lost = record
             .iter()
