@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::domain::ids::{Position, Reference};
 use crate::domain::kinds::{Channel, Lane};
 use crate::domain::status::Reason;
+use crate::ports::clock::Monotonic;
 use crate::ports::store::{
     CHUNK_SIZE, Granted, Guard, IntentBatch, IntentEntry, Intents, Next, Refused, Settlement,
     StoreError,
@@ -26,6 +27,9 @@ const BATCH: usize = 500;
 
 /// When some but little room is free on a line, so long is waited for more to make a batch of it.
 const GATHER: Duration = Duration::from_millis(4);
+
+/// A line without a slot within reach is left alone until its next one and this much longer.
+const COLLECT: Duration = Duration::from_millis(80);
 
 /// The pump of one channel.
 #[derive(Debug)]
@@ -83,18 +87,38 @@ impl Pump {
             return idle;
         }
         let now = self.deps.clock.monotonic();
-        // The first healthy one by weight is used; the next only while it is paused.
-        let Some(line) = self.lines.iter().find(|line| !line.is_paused(now)) else {
-            return Duration::from_millis(200);
+        let Some(line) = self.pick(now) else {
+            let next = self
+                .lines
+                .iter()
+                .filter_map(|line| line.free_again(now))
+                .min();
+            return next.unwrap_or(idle).min(idle);
         };
         let (room, worth) = line.room();
-        if room == 0 {
-            return idle;
-        }
         if room < worth {
             self.deps.clock.sleep(GATHER).await;
         }
-        self.batch(line, line.room().0.min(BATCH)).await
+        self.batch(line, line.room().0.clamp(1, BATCH)).await
+    }
+
+    /// The line whose turn it is by weight, among those that are not paused, have a slot within
+    /// reach, and have room.
+    fn pick(&self, now: Monotonic) -> Option<&Arc<Line>> {
+        let free = |line: &&Arc<Line>| line.free_again(now).is_none() && line.room().0 > 0;
+        self.lines
+            .iter()
+            .filter(free)
+            .max_by_key(|line| line.credit())
+    }
+
+    /// Smooth weighted turns, counted in messages.
+    fn charge(&self, line: &Line, messages: usize) {
+        let total: u32 = self.lines.iter().map(|line| line.route.weight).sum();
+        for each in &self.lines {
+            each.earn(messages, each.route.weight);
+        }
+        line.pay(messages, total);
     }
 
     /// One intent transaction on a line.
@@ -168,6 +192,7 @@ impl Pump {
     /// Sends what was granted on its way, settles what was refused, puts the rest back.
     async fn launch(&self, line: &Arc<Line>, taken: Vec<Ready>, intents: Intents) -> Duration {
         let arrived = self.deps.clock.monotonic();
+        self.charge(line, intents.granted.len());
         let mut taken: Vec<Option<Ready>> = taken.into_iter().map(Some).collect();
         for Granted { index, starts_in } in intents.granted {
             let Some(mut ready) = taken.get_mut(index).and_then(Option::take) else {
@@ -194,12 +219,9 @@ impl Pump {
             return Duration::ZERO;
         }
         self.ready.put_back(self.channel, rest);
-        if intents.next_in > Duration::from_secs(1) {
-            line.pause_until(arrived.plus(intents.next_in.min(Duration::from_secs(2))));
-        }
-        intents
-            .next_in
-            .clamp(Duration::from_millis(1), Duration::from_secs(1))
+        // Some slots at once are worth a transaction, one is not: the horizon is longer than this.
+        line.busy_until(arrived.plus(intents.next_in.min(Duration::from_secs(1)) + COLLECT));
+        Duration::ZERO
     }
 
     async fn refused(&self, ready: Ready, refused: Refused) {

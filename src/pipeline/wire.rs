@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -37,6 +37,9 @@ pub struct Line {
     /// Exponentially weighted mean of the time a submit takes, in microseconds.
     mean_micros: AtomicU64,
     paused_until: AtomicU64,
+    busy_until: AtomicU64,
+    /// Turns owed to the line, in messages times weight.
+    credit: AtomicI64,
 }
 
 impl Line {
@@ -47,6 +50,8 @@ impl Line {
             in_flight: AtomicUsize::new(0),
             mean_micros: AtomicU64::new(20_000),
             paused_until: AtomicU64::new(0),
+            busy_until: AtomicU64::new(0),
+            credit: AtomicI64::new(0),
             route,
         }
     }
@@ -86,6 +91,42 @@ impl Line {
     /// Whether this process leaves the line alone for now.
     pub fn is_paused(&self, now: Monotonic) -> bool {
         self.paused_until.load(Ordering::Relaxed) > now.0
+    }
+
+    /// How long until the line can be used again; `None`: now.
+    pub fn free_again(&self, now: Monotonic) -> Option<Duration> {
+        let paused = self.paused_until.load(Ordering::Relaxed);
+        let until = Monotonic(paused.max(self.busy_until.load(Ordering::Relaxed)));
+        (until > now).then(|| until.since(now))
+    }
+
+    /// No slot is within reach before then.
+    pub fn busy_until(&self, until: Monotonic) {
+        self.busy_until.store(until.0, Ordering::Relaxed);
+    }
+
+    /// How far the line is behind its share; the largest goes next.
+    pub fn credit(&self) -> i64 {
+        self.credit.load(Ordering::Relaxed)
+    }
+
+    /// Its share of `messages` that some line took.
+    pub fn earn(&self, messages: usize, weight: u32) {
+        let share = i64::try_from(messages)
+            .unwrap_or(i64::MAX / 4096)
+            .saturating_mul(weight.into());
+        // A line that was paused for long does not take everything afterwards.
+        let bound = i64::from(weight) * 10_000;
+        let credit = self.credit.load(Ordering::Relaxed).saturating_add(share);
+        self.credit.store(credit.min(bound), Ordering::Relaxed);
+    }
+
+    /// What it took itself, at the weight of all.
+    pub fn pay(&self, messages: usize, total: u32) {
+        let price = i64::try_from(messages)
+            .unwrap_or(i64::MAX / 4096)
+            .saturating_mul(total.into());
+        self.credit.fetch_sub(price, Ordering::Relaxed);
     }
 
     /// Leaves the line alone until then.
