@@ -139,7 +139,7 @@ pub async fn the_backlog_counts_what_is_due_by_agency_and_lane(w: World) {
     assert_eq!(w.store.backlog().await.unwrap().len(), 1);
 }
 
-pub async fn what_starves_is_raised_by_one_lane_at_a_time(w: World) {
+pub async fn what_starves_is_raised_from_bulk_to_normal_and_no_further(w: World) {
     let now = w.now().await;
     w.accept(make::job("a").to(3).lane(Lane::Bulk).by(w.oslo, now))
         .await;
@@ -158,8 +158,23 @@ pub async fn what_starves_is_raised_by_one_lane_at_a_time(w: World) {
         .unwrap();
     assert_eq!(w.store.raise_lanes(after, 2).await.unwrap(), 2);
     assert_eq!(w.store.raise_lanes(after, 10).await.unwrap(), 1);
+    w.pass(after + Duration::from_millis(50)).await;
     assert_eq!(w.store.raise_lanes(after, 10).await.unwrap(), 0);
     assert_eq!(w.claim(worker, 10).await.deliveries.len(), 3);
+}
+
+pub async fn what_is_stopped_does_not_starve(w: World) {
+    let now = w.now().await;
+    w.accept(make::job("a").lane(Lane::Bulk).by(w.oslo, now))
+        .await;
+    let after = Duration::from_millis(100);
+    w.pass(after + Duration::from_millis(50)).await;
+    for agency in [Some(w.oslo), None] {
+        w.store.set_stopped(agency, Some(now)).await.unwrap();
+        assert_eq!(w.store.raise_lanes(after, 10).await.unwrap(), 0);
+        w.store.set_stopped(agency, None).await.unwrap();
+    }
+    assert_eq!(w.store.raise_lanes(after, 10).await.unwrap(), 1);
 }
 
 pub async fn calls_that_are_given_up_wedge_nothing(w: World) {

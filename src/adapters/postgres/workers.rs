@@ -54,20 +54,22 @@ const BACKLOG: &str = concat!(
      WHERE b.due > 0 ORDER BY a.no, l.lane"
 );
 
-/// Claims and hand-backs leave `changed_at` as it was, so that what starves is raised; a raise sets
-/// it, so that the next one waits as long again. A row that another is just claiming is left alone.
+/// Claims and hand-backs leave `changed_at` as it was, so that what starves is raised: from bulk to
+/// normal, never to urgent, and not while it is its agency's or the fleet's stop that holds it. A row that another is just claiming is left alone.
 const RAISE: &str = concat!(
     "WITH clock AS MATERIALIZED (SELECT ",
     now!(),
     " AS now), \
      late AS MATERIALIZED ( \
-        SELECT d.id FROM agency a CROSS JOIN unnest('{1,2}'::smallint[]) AS l (lane) \
-        CROSS JOIN LATERAL ( \
-            SELECT id FROM delivery WHERE agency = a.no AND delivery.lane = l.lane \
+        SELECT d.id FROM agency a CROSS JOIN LATERAL ( \
+            SELECT id FROM delivery WHERE agency = a.no AND delivery.lane = 2 \
                 AND state IN (4, 5) AND due < (SELECT now FROM clock) - $1 \
                 AND changed_at < (SELECT now FROM clock) - $1 \
-            ORDER BY due, id LIMIT $2 FOR UPDATE SKIP LOCKED) d LIMIT $2) \
-     UPDATE delivery d SET lane = d.lane - 1, changed_at = clock.now FROM clock, late WHERE d.id = late.id"
+            ORDER BY due, id LIMIT $2 FOR UPDATE SKIP LOCKED) d \
+        WHERE a.stopped_at IS NULL \
+            AND NOT EXISTS (SELECT FROM fleet WHERE id = 1 AND stopped_at IS NOT NULL) \
+        LIMIT $2) \
+     UPDATE delivery d SET lane = 1, changed_at = clock.now FROM clock, late WHERE d.id = late.id"
 );
 
 #[async_trait]

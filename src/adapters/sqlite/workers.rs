@@ -33,12 +33,13 @@ const BACKLOG: &str = "SELECT a.no, l.value,
     FROM agency a, json_each('[0, 1, 2]') l
     WHERE count > 0 ORDER BY a.no, l.value";
 
-/// `changed_at` is untouched by claims and hand-backs, so that what is starving is raised, and
-/// set by a raise, so that the next one waits as long again.
-const RAISE: &str = "UPDATE delivery SET lane = lane - 1, changed_at = ?3
-    WHERE id IN (SELECT d.id FROM agency a, json_each('[1, 2]') l
-        CROSS JOIN delivery d ON d.agency = a.no AND d.lane = l.value
+/// `changed_at` is untouched by claims and hand-backs, so that what is starving is raised: from
+/// bulk to normal, never to urgent, and not while a stop holds it.
+const RAISE: &str = "UPDATE delivery SET lane = 1, changed_at = ?3
+    WHERE id IN (SELECT d.id FROM agency a
+        CROSS JOIN delivery d ON d.agency = a.no AND d.lane = 2
             AND d.due < ?1 AND d.changed_at < ?1 AND d.state IN (4, 5)
+        WHERE a.stopped_at IS NULL AND (SELECT stopped_at FROM fleet) IS NULL
         LIMIT ?2)";
 
 const PING: &str = "SELECT count(*) FROM fleet";

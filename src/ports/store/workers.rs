@@ -81,8 +81,9 @@ pub trait Workers: Send + Sync {
     /// [`StoreError`].
     async fn backlog(&self) -> Result<Vec<Backlog>, StoreError>;
 
-    /// Raises the lane of deliveries that have been due and unclaimed for longer than `after` by
-    /// one, at most `limit`; returns how many.
+    /// Raises deliveries that have been due and unclaimed for longer than `after` from bulk to
+    /// normal, at most `limit`; returns how many. Nothing is ever raised to urgent, and nothing of
+    /// an agency that is stopped, or while everybody is.
     ///
     /// # Errors
     /// [`StoreError`].
