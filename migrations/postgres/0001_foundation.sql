@@ -53,8 +53,8 @@ CREATE TABLE delivery (
     reason        SMALLINT,
     fixed         BOOLEAN NOT NULL,              -- the plan may not choose the other channel
     slot          SMALLINT NOT NULL DEFAULT 0 CHECK (slot IN (0, 1)),
-    attempts      SMALLINT NOT NULL DEFAULT 0,   -- tries written, numbers the next one
-    tries         SMALLINT NOT NULL DEFAULT 0,   -- tries used up
+    attempts      INTEGER  NOT NULL DEFAULT 0,   -- tries written, numbers the next one
+    tries         INTEGER  NOT NULL DEFAULT 0,   -- tries used up
     version       INTEGER NOT NULL DEFAULT 0,    -- of the events
     chosen        BOOLEAN NOT NULL DEFAULT FALSE, -- the channel was chosen
     duplicate     BOOLEAN NOT NULL DEFAULT FALSE, -- a second try went out after an unknown one
@@ -72,7 +72,7 @@ CREATE INDEX delivery_unknown ON delivery (due) WHERE state = 7;
 CREATE TABLE try (
     delivery      BIGINT NOT NULL,
     slot          SMALLINT NOT NULL CHECK (slot IN (0, 1)),
-    no            SMALLINT NOT NULL,
+    no            INTEGER NOT NULL,
     claim         BIGINT NOT NULL,               -- the epoch
     gateway       TEXT NOT NULL,
     intent_at     BIGINT NOT NULL,

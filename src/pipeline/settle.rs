@@ -238,7 +238,7 @@ fn after_fault(deps: &Deps, held: &Held, fault: &Fault) -> Next {
     let tries = claimed.tries + 1;
     let policy = deps.policy.retry(channel);
     let random = deps.entropy.unit();
-    match retry::decide(policy, fault, u32::from(tries), now, deadline, random) {
+    match retry::decide(policy, fault, tries, now, deadline, random) {
         Decision::RetryAt { at, costs_try } => Next::Wait {
             due: at,
             slot: claimed.slot,

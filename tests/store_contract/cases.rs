@@ -75,6 +75,17 @@ macro_rules! every_case {
             a_fallback_fails_silently_and_begins_on_the_other_channel,
             what_is_settled_without_a_channel_names_none,
         }
+        $run! { ledger_again:
+            what_waits_again_in_a_cancelled_job_is_due_at_once,
+            a_reminder_that_waits_again_after_its_letter_was_opened_is_due_at_once,
+            tries_are_counted_beyond_what_sixteen_bits_hold,
+            a_second_try_that_was_certainly_not_sent_marks_nothing,
+            a_second_try_that_may_have_left_is_marked_for_good,
+            an_open_second_try_that_is_let_go_is_marked,
+            an_open_second_try_of_a_worker_that_ended_is_marked,
+            a_late_fallback_opens_a_finished_job_again_and_it_is_told_once,
+            what_an_unknown_claim_of_a_worker_holds_goes_back,
+        }
         $run! { ledger_totals:
             a_job_is_finished_exactly_once_with_its_totals,
             settling_at_once_from_many_sides_finishes_a_job_once,
@@ -110,6 +121,7 @@ macro_rules! every_case {
             a_receipt_finds_its_try_by_the_gateways_id_or_by_ours,
             a_receipt_of_another_gateway_finds_nothing,
             a_delivery_that_never_left_is_not_found,
+            a_delivery_that_was_certainly_not_sent_is_not_found,
             early_receipts_are_kept_in_order_until_they_are_taken,
         }
         $run! { keys:

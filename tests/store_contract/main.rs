@@ -24,6 +24,7 @@ mod contacts;
 mod jobs;
 mod jobs_end;
 mod keys;
+mod ledger_again;
 mod ledger_claim;
 mod ledger_cover;
 mod ledger_intend;

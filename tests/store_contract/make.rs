@@ -242,7 +242,7 @@ pub fn because(status: Status, reason: Reason) -> Next {
 }
 
 /// The try `(slot, attempt)` ended so; accepted ones have the provider's id `ref-<delivery>`.
-pub fn tried(delivery: DeliveryId, slot: u8, attempt: u16, outcome: TryOutcome) -> TryResult {
+pub fn tried(delivery: DeliveryId, slot: u8, attempt: u32, outcome: TryOutcome) -> TryResult {
     TryResult {
         slot,
         attempt,

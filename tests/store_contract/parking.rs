@@ -74,6 +74,19 @@ pub async fn a_delivery_that_never_left_is_not_found(w: World) {
     assert_eq!(w.store.find_tries(GATEWAY, &keys).await.unwrap(), [None]);
 }
 
+pub async fn a_delivery_that_was_certainly_not_sent_is_not_found(w: World) {
+    let (_, _, claim) = w.on_the_wire("a", 1).await;
+    let now = w.now().await;
+    let id = ids(&claim)[0];
+    let (failed, how) = (make::settled(Status::Failed), TryOutcome::NotSent);
+    w.settle(vec![make::outcome(
+        w.oslo, "a", id, claim.id, how, failed, now,
+    )])
+    .await;
+    let keys = [ReceiptKey::Delivery(id)];
+    assert_eq!(w.store.find_tries(GATEWAY, &keys).await.unwrap(), [None]);
+}
+
 pub async fn early_receipts_are_kept_in_order_until_they_are_taken(w: World) {
     let now = w.now().await;
     let receipt = |n: u32, status| Receipt {

@@ -6,25 +6,31 @@ use sqlx::postgres::PgRow;
 
 use super::connect::PostgresStore;
 use super::error::{Fault, corrupt};
-use super::rows::{reason, small, state};
+use super::rows::{large, reason, state};
 use crate::domain::ids::{AgencyNo, DeliveryId};
 use crate::domain::receipt::{Receipt, ReceiptKey};
 use crate::domain::time::Timestamp;
 use crate::ports::BoxError;
 use crate::ports::store::{FoundTry, ParkedReceipt, Parking, StoreError};
 
-/// A try is looked for by the gateway's own id or by the delivery, never across gateways.
-const FIND: &str = "SELECT k.place, d.id, d.agency, d.state, d.reason, d.version, d.due, l.slot, \
+/// A try is looked for by the gateway's own id or by the delivery, never across gateways. By the
+/// delivery only what was, or may have been, taken over is found: no receipt speaks of a message
+/// that never left.
+const FIND: &str = "SELECT k.place, d.id, d.agency, d.state, d.reason, d.version, d.due, \
+        COALESCE(l.slot, 0::smallint), \
         d.tries, EXISTS (SELECT FROM try o WHERE o.delivery = d.id AND o.outcome IS NULL) \
     FROM unnest($2::text[], $3::bigint[]) WITH ORDINALITY AS k (ref, delivery, place) \
     CROSS JOIN LATERAL ( \
         (SELECT t.delivery FROM try t WHERE t.gateway = $1 AND t.provider_ref = k.ref LIMIT 1) \
         UNION ALL \
-        (SELECT t.delivery FROM try t WHERE t.delivery = k.delivery AND t.gateway = $1 LIMIT 1) \
+        (SELECT t.delivery FROM try t WHERE t.delivery = k.delivery AND t.gateway = $1 \
+            AND (t.outcome IS NULL OR t.outcome IN (1, 3)) LIMIT 1) \
         LIMIT 1) f \
     JOIN delivery d ON d.id = f.delivery \
-    CROSS JOIN LATERAL ( \
-        SELECT t.slot FROM try t WHERE t.delivery = d.id ORDER BY t.no DESC LIMIT 1) l";
+    LEFT JOIN LATERAL ( \
+        SELECT t.slot FROM try t WHERE t.delivery = d.id \
+            AND (t.outcome IS NULL OR t.outcome IN (1, 3)) \
+        ORDER BY t.no DESC, t.slot DESC LIMIT 1) l ON TRUE";
 const PARK: &str = "INSERT INTO parked_receipt (gateway, receipt, received_at) \
     SELECT $1, r, $3 FROM unnest($2::text[]) AS r";
 const PARKED: &str = "SELECT id, gateway, receipt, received_at FROM parked_receipt \
@@ -108,7 +114,7 @@ fn find(row: &PgRow) -> Result<(usize, FoundTry), Fault> {
         version: row.try_get(5)?,
         due: Timestamp(row.try_get(6)?),
         slot: u8::from(row.try_get::<i16, _>(7)? != 0),
-        tries: small(row.try_get(8)?),
+        tries: large(row.try_get(8)?),
         open_try: row.try_get(9)?,
     };
     Ok((usize::try_from(place - 1).unwrap_or(usize::MAX), found))

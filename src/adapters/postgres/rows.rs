@@ -58,6 +58,16 @@ pub(super) fn small(column: i16) -> u16 {
     u16::try_from(column).unwrap_or(0)
 }
 
+/// A count; what is negative is cut.
+pub(super) fn large(column: i32) -> u32 {
+    u32::try_from(column).unwrap_or(0)
+}
+
+/// A number that goes into an `INTEGER`.
+pub(super) fn int(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
 /// A number that goes into a `SMALLINT`.
 pub(super) fn short(number: u16) -> i16 {
     i16::try_from(number).unwrap_or(i16::MAX)
@@ -162,11 +172,12 @@ impl JobRow {
         let rules = rules(no, row.try_get(5)?)?;
         let open: i32 = row.try_get(7)?;
         let cancelled_at: Option<i64> = row.try_get(9)?;
+        let finished = row.try_get::<Option<i64>, _>(10)?.is_some();
         Ok(Self {
             no,
             agency: AgencyNo(row.try_get(1)?),
             content_hash: row.try_get(3)?,
-            finished: row.try_get::<Option<i64>, _>(10)?.is_some(),
+            finished,
             view: JobView {
                 name: name(no, row.try_get(2)?)?,
                 class: rules.class,
@@ -174,7 +185,7 @@ impl JobRow {
                 lane: lane("job", row.try_get(4)?, no)?,
                 state: if cancelled_at.is_some() {
                     JobState::Cancelled
-                } else if open == 0 {
+                } else if open == 0 && finished {
                     JobState::Finished
                 } else {
                     JobState::Open

@@ -10,9 +10,11 @@ use crate::domain::receipt::{Receipt, ReceiptKey};
 use crate::domain::time::Timestamp;
 use crate::ports::store::{FoundTry, ParkedReceipt, Parking, StoreError};
 
-/// Keys are `[provider reference or null, delivery or null]`.
+/// Keys are `[provider reference or null, delivery or null]`. By our own id only what was, or may
+/// have been, taken over is found: no receipt speaks of a message that never left.
 const FIND: &str = "SELECT k.key, d.id, d.agency, d.state, d.reason, d.version, d.due, d.tries,
-        (SELECT t.slot FROM try t WHERE t.delivery = d.id ORDER BY t.no DESC, t.slot DESC LIMIT 1),
+        (SELECT t.slot FROM try t WHERE t.delivery = d.id AND (t.outcome IS NULL OR t.outcome IN (1, 3))
+            ORDER BY t.no DESC, t.slot DESC LIMIT 1),
         EXISTS (SELECT 1 FROM try t WHERE t.delivery = d.id AND t.outcome IS NULL)
     FROM json_each(?2) k
     JOIN delivery d ON d.id = CASE WHEN k.value ->> 0 IS NOT NULL
@@ -20,7 +22,8 @@ const FIND: &str = "SELECT k.key, d.id, d.agency, d.state, d.reason, d.version, 
               WHERE t.gateway = ?1 AND t.provider_ref = k.value ->> 0
               ORDER BY t.intent_at DESC LIMIT 1)
         ELSE (SELECT t.delivery FROM try t
-              WHERE t.delivery = k.value ->> 1 AND t.gateway = ?1 LIMIT 1) END";
+              WHERE t.delivery = k.value ->> 1 AND t.gateway = ?1
+                AND (t.outcome IS NULL OR t.outcome IN (1, 3)) LIMIT 1) END";
 
 const PARK: &str = "INSERT INTO parked_receipt (gateway, receipt, received_at)
     SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1) ORDER BY key";

@@ -1,17 +1,13 @@
 //! The ledger: claims, intents, outcomes. The bound on duplicates lives here, as constraints.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::StoreError;
-use crate::domain::event::{NewEvent, NotificationFact};
-use crate::domain::ids::{AgencyNo, ClaimId, DeliveryId, JobName, Position, Reference, WorkerId};
-use crate::domain::kinds::{Channel, Class, Lane};
+use super::{SettleReport, Settlement, StoreError};
+use crate::domain::ids::{AgencyNo, ClaimId, DeliveryId, Position, WorkerId};
+use crate::domain::kinds::{Channel, Lane};
 use crate::domain::pace::Rate;
-use crate::domain::state::State;
-use crate::domain::status::{Reason, Status};
 use crate::domain::time::Timestamp;
 
 /// How much work of one agency and lane a worker can hold.
@@ -48,9 +44,9 @@ pub struct Claimed {
     /// The slot of the next try: 1 after an unknown one.
     pub slot: u8,
     /// How many tries were written, of any slot; the number of the next one.
-    pub attempts: u16,
+    pub attempts: u32,
     /// How many tries were used up (a pause of the gateway uses none).
-    pub tries: u16,
+    pub tries: u32,
     /// When it became due.
     pub due: Timestamp,
 }
@@ -81,7 +77,7 @@ pub struct IntentEntry {
     /// The slot.
     pub slot: u8,
     /// The number of the try.
-    pub attempt: u16,
+    pub attempt: u32,
     /// Its cost: SMS parts, or 1.
     pub cost: u32,
     /// For service messages with several recipients: a digest of channel, address and text. Only
@@ -127,168 +123,6 @@ pub enum Refused {
     Covered(Position),
 }
 
-/// How a try ended, as the ledger keeps it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TryOutcome {
-    /// Code 1.
-    Accepted,
-    /// Code 2: certain that nothing was taken over; the slot is free again.
-    NotSent,
-    /// Code 3.
-    Unknown,
-}
-
-impl TryOutcome {
-    /// What the column holds.
-    pub const fn code(self) -> i16 {
-        match self {
-            Self::Accepted => 1,
-            Self::NotSent => 2,
-            Self::Unknown => 3,
-        }
-    }
-}
-
-/// The result of one try.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TryResult {
-    /// Its slot.
-    pub slot: u8,
-    /// Its number.
-    pub attempt: u16,
-    /// How it ended.
-    pub outcome: TryOutcome,
-    /// The gateway's own id.
-    pub provider_reference: Option<String>,
-}
-
-/// What fences a settlement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Guard {
-    /// The claim holds it: `state = claimed and claim = …`.
-    Claim(ClaimId),
-    /// Nobody holds it and it is as it was read: `state = … and version = … and due = …`.
-    Unclaimed {
-        /// The state read.
-        state: State,
-        /// The version read.
-        version: i32,
-        /// The due time read.
-        due: Timestamp,
-    },
-}
-
-/// What an event says besides the delivery's own row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Label {
-    /// Whose.
-    pub agency: AgencyNo,
-    /// The job.
-    pub job: Arc<JobName>,
-    /// The recipient.
-    pub reference: Arc<Reference>,
-    /// The job's class.
-    pub class: Class,
-}
-
-/// What becomes of a delivery.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Next {
-    /// It is settled; the event follows, with `version` one higher.
-    Settled {
-        /// One of the settled statuses.
-        status: Status,
-        /// Why.
-        reason: Option<Reason>,
-        /// Whether the event names the channel (false: none was chosen).
-        channel_chosen: bool,
-        /// A second try was put on the wire after an unknown one.
-        possible_duplicate: bool,
-        /// Who covered it.
-        covered_by: Option<(Position, Arc<Reference>)>,
-    },
-    /// It waits, then goes on in `slot`.
-    Wait {
-        /// Until.
-        due: Timestamp,
-        /// In which slot.
-        slot: u8,
-        /// Whether the try, if there was one, is used up.
-        tries: u16,
-    },
-    /// Its try is unknown; it waits for a receipt.
-    AwaitReceipt {
-        /// Until.
-        until: Timestamp,
-    },
-    /// It failed for good; the delivery `delivery.on(other channel)` begins, fixed, in slot 0. No
-    /// event.
-    Fallback {
-        /// Why it failed.
-        reason: Reason,
-        /// When the other begins.
-        due: Timestamp,
-    },
-}
-
-/// One settlement.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settlement {
-    /// The delivery, by the id that its row has.
-    pub delivery: DeliveryId,
-    /// What fences it.
-    pub guard: Guard,
-    /// The try that ended, if one did.
-    pub tried: Option<TryResult>,
-    /// What becomes of the delivery.
-    pub next: Next,
-    /// For the event.
-    pub label: Label,
-    /// When.
-    pub at: Timestamp,
-}
-
-impl Settlement {
-    /// The event of a settled status; `version` is the one that the delivery's row gets. `None`
-    /// while nothing is settled.
-    pub fn event(&self, version: i32) -> Option<NewEvent> {
-        match &self.next {
-            Next::Settled {
-                status,
-                reason,
-                channel_chosen,
-                possible_duplicate,
-                covered_by,
-            } => NotificationFact {
-                job: (*self.label.job).clone(),
-                reference: (*self.label.reference).clone(),
-                class: self.label.class,
-                occasion: self.delivery.occasion(),
-                channel: channel_chosen.then(|| self.delivery.channel()),
-                status: *status,
-                reason: *reason,
-                at: self.at,
-                version,
-                possible_duplicate: *possible_duplicate,
-                covered_by: covered_by
-                    .as_ref()
-                    .map(|(_, reference)| (**reference).clone()),
-            }
-            .to_event(self.label.agency),
-            Next::Wait { .. } | Next::AwaitReceipt { .. } | Next::Fallback { .. } => None,
-        }
-    }
-}
-
-/// What settling did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SettleReport {
-    /// Indexes of settlements whose guard did not hold: nothing of them was written.
-    pub fenced: Vec<usize>,
-    /// How many events were written.
-    pub events: usize,
-}
-
 /// A delivery whose try is unknown and whose time to wait for a receipt is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnknownDelivery {
@@ -299,7 +133,7 @@ pub struct UnknownDelivery {
     /// The slot of the unknown try.
     pub slot: u8,
     /// Tries used up.
-    pub tries: u16,
+    pub tries: u32,
     /// The version.
     pub version: i32,
     /// Until when it was to wait.
@@ -349,6 +183,19 @@ pub trait Ledger: Send + Sync {
         deliveries: &[(DeliveryId, ClaimId)],
         due: Option<Timestamp>,
     ) -> Result<(), StoreError>;
+
+    /// Gives back, due as before, what claims of `worker` hold without an open try that are older
+    /// than `older_than` by the store's clock and not among the `known`: a claim whose commit was in
+    /// doubt may have taken effect without its worker knowing. Answers how many.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn hand_back_strays(
+        &self,
+        worker: WorkerId,
+        older_than: Duration,
+        known: &[ClaimId],
+    ) -> Result<u64, StoreError>;
 
     /// After an [`Ledger::intend`] whose commit is in doubt: what has an open try becomes unknown
     /// (waiting for a receipt until `now + unknown`), what has none is handed back.

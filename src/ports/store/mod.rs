@@ -13,6 +13,7 @@ mod ledger;
 mod outbox;
 mod parking;
 mod retention;
+mod settlement;
 mod workers;
 
 pub use contacts::{ContactRow, Contacts};
@@ -22,12 +23,13 @@ pub use jobs::{
 };
 pub use keys::Keys;
 pub use ledger::{
-    Claim, Claimed, Granted, Guard, IntentBatch, IntentEntry, Intents, Label, Ledger, Next,
-    Refused, SettleReport, Settlement, TryOutcome, TryResult, UnknownDelivery, Want,
+    Claim, Claimed, Granted, IntentBatch, IntentEntry, Intents, Ledger, Refused, UnknownDelivery,
+    Want,
 };
 pub use outbox::{Outbox, Unpublished};
 pub use parking::{FoundTry, ParkedReceipt, Parking};
 pub use retention::{Erased, Retention};
+pub use settlement::{Guard, Label, Next, SettleReport, Settlement, TryOutcome, TryResult};
 pub use workers::{Backlog, Reaped, Workers};
 
 use super::BoxError;

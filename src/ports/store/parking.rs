@@ -24,10 +24,10 @@ pub struct FoundTry {
     pub version: i32,
     /// Its due time, for the guard.
     pub due: Timestamp,
-    /// The slot of its latest try.
+    /// The slot of its latest try that is open, was accepted or is unknown; 0 if there is none.
     pub slot: u8,
     /// Tries used up.
-    pub tries: u16,
+    pub tries: u32,
     /// A try of this delivery has no outcome yet: the receipt is early and must wait.
     pub open_try: bool,
 }
@@ -49,7 +49,8 @@ pub struct ParkedReceipt {
 #[async_trait]
 pub trait Parking: Send + Sync {
     /// Finds the tries that receipts of `gateway` are about, in the order of the keys. A key by
-    /// delivery is found only if a try of that delivery went through `gateway`.
+    /// delivery is found only if a try of that delivery that is open, was accepted or is
+    /// unknown went through `gateway`: nothing is reported of what was certainly not sent.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -6,7 +6,7 @@ use sqlx::postgres::PgRow;
 use crate::adapters::postgres::connect::PostgresStore;
 use crate::adapters::postgres::error::Fault;
 use crate::adapters::postgres::now;
-use crate::adapters::postgres::rows::{lane, small};
+use crate::adapters::postgres::rows::{lane, large};
 use crate::domain::ids::{AgencyNo, ClaimId, DeliveryId, WorkerId};
 use crate::domain::time::Timestamp;
 use crate::ports::store::{Claim, Claimed, StoreError, Want};
@@ -77,8 +77,8 @@ fn read(row: &PgRow) -> Result<(i64, Claimed), Fault> {
         lane: lane("delivery", row.try_get(5)?, id)?,
         fixed: row.try_get(6)?,
         slot: u8::from(row.try_get::<i16, _>(7)? != 0),
-        attempts: small(row.try_get(8)?),
-        tries: small(row.try_get(9)?),
+        attempts: large(row.try_get(8)?),
+        tries: large(row.try_get(9)?),
         due: Timestamp(row.try_get(2)?),
     };
     Ok((row.try_get(1)?, claimed))

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use sqlx::{PgConnection, Row};
 
 use crate::adapters::postgres::error::Fault;
-use crate::adapters::postgres::rows::{short, small};
+use crate::adapters::postgres::rows::{int, short, small};
 use crate::domain::ids::{DeliveryId, JobNo, Position};
 use crate::ports::store::{IntentEntry, Refused};
 
@@ -29,7 +29,7 @@ const JUDGE: &str = "SELECT e.place, CASE \
         CASE WHEN e.cover IS NOT NULL THEN (SELECT c.position FROM cover c \
             WHERE c.job = e.delivery >> 18 AND c.key = e.cover) END \
     FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::bytea[], \
-        $6::smallint[]) \
+        $6::int[]) \
         WITH ORDINALITY AS e (delivery, target, slot, claim, cover, attempt, place) \
     LEFT JOIN delivery d ON d.id = e.delivery";
 
@@ -70,7 +70,7 @@ pub(super) async fn judge(
         )
         .bind(entries.iter().map(|e| e.claim.0).collect::<Vec<_>>())
         .bind(covers.iter().map(Option::as_deref).collect::<Vec<_>>())
-        .bind(entries.iter().map(|e| short(e.attempt)).collect::<Vec<_>>())
+        .bind(entries.iter().map(|e| int(e.attempt)).collect::<Vec<_>>())
         .fetch_all(connection)
         .await?;
     let mut judged = vec![(1, None); entries.len()];

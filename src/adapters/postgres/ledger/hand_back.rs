@@ -12,7 +12,7 @@ use sqlx::{PgConnection, Row};
 use crate::adapters::postgres::connect::PostgresStore;
 use crate::adapters::postgres::error::Fault;
 use crate::adapters::postgres::now;
-use crate::domain::ids::{ClaimId, DeliveryId};
+use crate::domain::ids::{ClaimId, DeliveryId, WorkerId};
 use crate::domain::time::{Timestamp, micros};
 use crate::ports::store::StoreError;
 
@@ -69,6 +69,51 @@ pub(super) async fn hand_back(
                     .execute(connection)
                     .await?;
                 Ok(())
+            })
+        })
+        .await
+}
+
+/// Found through what is held: that is little, while claims are many.
+const STRAYS: &str = concat!(
+    "SELECT DISTINCT c.id FROM delivery d JOIN claim c ON c.id = d.claim \
+     WHERE d.state = 6 AND c.worker = $1 AND c.id <> ALL ($3) AND c.at < (SELECT ",
+    now!(),
+    ") - $2"
+);
+
+pub(super) async fn strays(
+    store: &PostgresStore,
+    worker: WorkerId,
+    older_than: Duration,
+    known: &[ClaimId],
+) -> Result<u64, StoreError> {
+    let known: Arc<[i64]> = known.iter().map(|claim| claim.0).collect();
+    store
+        .transact(move |connection| {
+            let known = Arc::clone(&known);
+            Box::pin(async move {
+                let claims: Vec<i64> = sqlx::query(STRAYS)
+                    .bind(worker.0)
+                    .bind(micros(older_than))
+                    .bind(&*known)
+                    .fetch_all(&mut *connection)
+                    .await?
+                    .iter()
+                    .map(|row| row.try_get(0))
+                    .collect::<Result<_, _>>()?;
+                if claims.is_empty() {
+                    return Ok(0);
+                }
+                lock_claims(connection, &claims).await?;
+                let pairs = Pairs::held(connection, &claims).await?;
+                let handed_back = sqlx::query(HAND_BACK)
+                    .bind(&pairs.ids)
+                    .bind(&pairs.claims)
+                    .bind(None::<i64>)
+                    .execute(connection)
+                    .await?;
+                Ok(handed_back.rows_affected())
             })
         })
         .await

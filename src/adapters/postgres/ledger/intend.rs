@@ -9,7 +9,7 @@ use super::entries::{Verdict, judge, take_covers, target};
 use crate::adapters::postgres::connect::PostgresStore;
 use crate::adapters::postgres::error::Fault;
 use crate::adapters::postgres::now;
-use crate::adapters::postgres::rows::short;
+use crate::adapters::postgres::rows::int;
 use crate::domain::ids::JobNo;
 use crate::domain::pace::{Slots, take};
 use crate::domain::time::Timestamp;
@@ -41,7 +41,7 @@ const SWITCH: &str = "UPDATE delivery d SET id = s.target \
 const WRITE: &str = "WITH paid AS (UPDATE bucket SET tat = $6 WHERE name = $5) \
     INSERT INTO try (delivery, slot, no, claim, gateway, intent_at) \
     SELECT t.delivery, t.slot, t.no, t.claim, $5, $7 \
-    FROM unnest($1::bigint[], $2::smallint[], $3::smallint[], $4::bigint[]) \
+    FROM unnest($1::bigint[], $2::smallint[], $3::int[], $4::bigint[]) \
         AS t (delivery, slot, no, claim) \
     ON CONFLICT DO NOTHING RETURNING delivery";
 
@@ -185,7 +185,7 @@ async fn write(
     let written = sqlx::query(WRITE)
         .bind(entries().map(|e| target(e).0).collect::<Vec<_>>())
         .bind(entries().map(|e| i16::from(e.slot)).collect::<Vec<_>>())
-        .bind(entries().map(|e| short(e.attempt)).collect::<Vec<_>>())
+        .bind(entries().map(|e| int(e.attempt)).collect::<Vec<_>>())
         .bind(entries().map(|e| e.claim.0).collect::<Vec<_>>())
         .bind(&batch.gateway)
         .bind(slots.tat.0)

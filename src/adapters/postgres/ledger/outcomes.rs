@@ -1,11 +1,11 @@
 //! Settlements as columns, in order of the deliveries' ids.
 
 use crate::adapters::postgres::error::corrupt;
-use crate::adapters::postgres::rows::short;
+use crate::adapters::postgres::rows::{int, short};
 use crate::domain::state::State;
 use crate::domain::status::Reason;
 use crate::ports::BoxError;
-use crate::ports::store::{Guard, Next, Settlement, StoreError, TryOutcome};
+use crate::ports::store::{Guard, Next, Settlement, StoreError};
 
 /// One vector per column of [`super::settle`]'s first statement.
 #[derive(Debug, Default)]
@@ -20,7 +20,7 @@ pub(super) struct Columns {
     pub(super) reason: Vec<Option<i16>>,
     pub(super) due: Vec<Option<i64>>,
     pub(super) slot: Vec<Option<i16>>,
-    pub(super) tries: Vec<Option<i16>>,
+    pub(super) tries: Vec<Option<i32>>,
     pub(super) raise: Vec<i32>,
     pub(super) chosen: Vec<Option<bool>>,
     pub(super) duplicate: Vec<bool>,
@@ -28,7 +28,7 @@ pub(super) struct Columns {
     pub(super) covered_by: Vec<Option<i16>>,
     pub(super) at: Vec<i64>,
     pub(super) try_slot: Vec<Option<i16>>,
-    pub(super) try_no: Vec<Option<i16>>,
+    pub(super) try_no: Vec<Option<i32>>,
     pub(super) outcome: Vec<Option<i16>>,
     pub(super) provider: Vec<Option<String>>,
     pub(super) delta: Vec<i32>,
@@ -58,8 +58,6 @@ impl Columns {
         };
         let step = Step::of(settlement)?;
         let tried = settlement.tried.as_ref();
-        // Something was, or may have been, taken over a second time.
-        let twice = tried.is_some_and(|t| t.slot == 1 && t.outcome != TryOutcome::NotSent);
         self.place.push(place);
         self.id.push(settlement.delivery.0);
         self.claim.push(claim);
@@ -70,15 +68,15 @@ impl Columns {
         self.reason.push(step.reason.map(Reason::code));
         self.due.push(step.due);
         self.slot.push(step.slot);
-        self.tries.push(step.tries.map(short));
+        self.tries.push(step.tries.map(int));
         self.raise.push(i32::from(step.event));
         self.chosen.push(step.chosen.or(tried.map(|_| true)));
-        self.duplicate.push(step.duplicate || twice);
+        self.duplicate.push(settlement.is_second());
         self.silent.push(step.fallback.is_some());
         self.covered_by.push(step.covered_by);
         self.at.push(settlement.at.0);
         self.try_slot.push(tried.map(|t| i16::from(t.slot)));
-        self.try_no.push(tried.map(|t| short(t.attempt)));
+        self.try_no.push(tried.map(|t| int(t.attempt)));
         self.outcome.push(tried.map(|t| t.outcome.code()));
         let provider = tried.and_then(|t| t.provider_reference.clone());
         self.provider.push(provider);
@@ -95,10 +93,9 @@ struct Step {
     reason: Option<Reason>,
     due: Option<i64>,
     slot: Option<i16>,
-    tries: Option<u16>,
+    tries: Option<u32>,
     event: bool,
     chosen: Option<bool>,
-    duplicate: bool,
     covered_by: Option<i16>,
     fallback: Option<i64>,
 }
@@ -113,7 +110,6 @@ impl Step {
             tries: None,
             event: false,
             chosen: None,
-            duplicate: false,
             covered_by: None,
             fallback: None,
         }
@@ -125,13 +121,12 @@ impl Step {
                 status,
                 reason,
                 channel_chosen,
-                possible_duplicate,
                 covered_by,
+                ..
             } => Self {
                 reason: *reason,
                 event: true,
                 chosen: Some(*channel_chosen),
-                duplicate: *possible_duplicate,
                 covered_by: covered_by.as_ref().map(|(position, _)| short(*position)),
                 ..Self::to(State::of_settled(*status).ok_or_else(|| {
                     let wrong = format!("{status} settles nothing");

@@ -44,6 +44,15 @@ impl Ledger for PostgresStore {
         hand_back::hand_back(self, deliveries, due).await
     }
 
+    async fn hand_back_strays(
+        &self,
+        worker: WorkerId,
+        older_than: Duration,
+        known: &[ClaimId],
+    ) -> Result<u64, StoreError> {
+        hand_back::strays(self, worker, older_than, known).await
+    }
+
     async fn abandon(
         &self,
         deliveries: &[(DeliveryId, ClaimId)],

@@ -16,19 +16,28 @@ use crate::domain::ids::JobNo;
 use crate::domain::time::Timestamp;
 use crate::ports::store::{Next, SettleReport, Settlement, StoreError};
 
+/// Keeps cancellations and openings, which hold the job, out until what waits again is written: they
+/// settle it then, or it is seen here that they came first. Jobs before deliveries, as they do.
+const HOLD_JOBS: &str = "SELECT FROM job WHERE no = ANY($1) ORDER BY no FOR KEY SHARE";
+
 /// Everything but the events, in one statement. `moved`: the deliveries whose guard holds, with the
 /// try that the guard speaks of: open in the claim, or by a late receipt unknown. `begun`: fallbacks, on the other channel. `held`, `counted`: the jobs, locked in order
 /// of their numbers because workers settle the same jobs side by side.
 const SETTLE: &str = "WITH moved AS ( \
-        UPDATE delivery d SET state = s.state, reason = s.reason, due = COALESCE(s.due, d.due), \
+        UPDATE delivery d SET state = s.state, reason = s.reason, due = CASE \
+                WHEN s.state = 5 AND (SELECT j.cancelled_at IS NOT NULL FROM job j \
+                    WHERE j.no = s.id >> 18) THEN s.at \
+                WHEN s.state = 5 AND (s.id >> 1) & 7 > 0 AND (SELECT TRUE FROM opened o \
+                    WHERE o.job = s.id >> 18 AND o.position = (s.id >> 4) & 16383) THEN s.at \
+                ELSE COALESCE(s.due, d.due) END, \
             slot = COALESCE(s.slot, d.slot), tries = COALESCE(s.tries, d.tries), \
             attempts = GREATEST(d.attempts, s.try_no + 1), version = d.version + s.raise, \
             chosen = COALESCE(s.chosen, d.chosen), duplicate = d.duplicate OR s.duplicate, \
             silent = s.silent, covered_by = s.covered_by, claim = NULL, changed_at = s.at \
         FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::smallint[], $5::int[], \
             $6::bigint[], $7::smallint[], $8::smallint[], $9::bigint[], $10::smallint[], \
-            $11::smallint[], $12::int[], $13::bool[], $14::bool[], $15::bool[], $16::smallint[], \
-            $17::bigint[], $18::smallint[], $19::smallint[], $20::smallint[], $21::text[], \
+            $11::int[], $12::int[], $13::bool[], $14::bool[], $15::bool[], $16::smallint[], \
+            $17::bigint[], $18::smallint[], $19::int[], $20::smallint[], $21::text[], \
             $22::int[], $23::bigint[]) \
             AS s (place, id, claim, was, version, was_due, state, reason, due, slot, tries, raise, \
                 chosen, duplicate, silent, covered_by, at, try_slot, try_no, outcome, provider, \
@@ -88,6 +97,20 @@ async fn run(
     settlements: &[Settlement],
     columns: &Columns,
 ) -> Result<SettleReport, Fault> {
+    let waits = |s: &&Settlement| matches!(s.next, Next::Wait { .. });
+    let mut jobs: Vec<i64> = settlements
+        .iter()
+        .filter(waits)
+        .map(|settlement| settlement.delivery.job().0)
+        .collect();
+    if !jobs.is_empty() {
+        jobs.sort_unstable();
+        jobs.dedup();
+        sqlx::query(HOLD_JOBS)
+            .bind(jobs)
+            .execute(&mut *connection)
+            .await?;
+    }
     let rows = write(connection, columns).await?;
     let mut held = vec![None; settlements.len()];
     let mut finished = Vec::new();

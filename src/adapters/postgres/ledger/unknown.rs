@@ -5,7 +5,7 @@ use sqlx::Row;
 use crate::adapters::postgres::connect::PostgresStore;
 use crate::adapters::postgres::error::classify;
 use crate::adapters::postgres::now;
-use crate::adapters::postgres::rows::small;
+use crate::adapters::postgres::rows::large;
 use crate::domain::ids::{AgencyNo, DeliveryId};
 use crate::domain::time::Timestamp;
 use crate::ports::store::{StoreError, UnknownDelivery};
@@ -28,7 +28,7 @@ pub(super) async fn due(
                 delivery: DeliveryId(row.try_get(0)?),
                 agency: AgencyNo(row.try_get(1)?),
                 slot: u8::from(row.try_get::<i16, _>(2)? != 0),
-                tries: small(row.try_get(3)?),
+                tries: large(row.try_get(3)?),
                 version: row.try_get(4)?,
                 due: Timestamp(row.try_get(5)?),
             })

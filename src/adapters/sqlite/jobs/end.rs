@@ -21,7 +21,8 @@ const SETTLE_WAITING: &str = "UPDATE delivery SET
         reason = CASE slot WHEN 0 THEN ?4 ELSE 21 END,
         version = version + 1, chosen = max(chosen, fixed), claim = NULL, changed_at = ?5
     WHERE id BETWEEN ?1 AND ?2 AND state IN (4, 5)
-    RETURNING id, state, reason, version, duplicate, covered_by, changed_at, chosen, fixed, 0";
+    RETURNING id, state, reason, version, duplicate, covered_by, changed_at, chosen, fixed,
+        NULL";
 
 const CLOSE: &str = "UPDATE job SET open = open - ?2 WHERE no = ?1 RETURNING open";
 
@@ -113,7 +114,7 @@ pub(super) async fn cancel(
     let Some(job) = view::row(connection, agency, name).await? else {
         return Ok(None);
     };
-    if !job.cancelled && !job.finished {
+    if !job.cancelled && (!job.finished || job.open) {
         sqlx::query(CANCEL_JOB)
             .bind(job.no.0)
             .bind(at.0)

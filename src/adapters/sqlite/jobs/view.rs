@@ -13,12 +13,13 @@ use crate::domain::kinds::{Class, Lane};
 use crate::domain::time::Timestamp;
 use crate::ports::store::{JobState, JobView, NotificationPage, StoreError};
 
-const JOB: &str = "SELECT no, lane, rules, recipients, accepted_at, cancelled_at, finished_at
+const JOB: &str = "SELECT no, lane, rules, recipients, accepted_at, cancelled_at, finished_at,
+        open
     FROM job WHERE agency = ?1 AND name = ?2";
 
 const FACTS: &str = "SELECT d.id, d.state, d.reason, d.version, d.duplicate, d.covered_by,
         d.changed_at, d.chosen, d.fixed,
-        EXISTS (SELECT 1 FROM try t WHERE t.delivery = d.id AND t.outcome IS NULL)
+        (SELECT max(t.slot) FROM try t WHERE t.delivery = d.id AND t.outcome IS NULL)
     FROM delivery d
     WHERE d.id BETWEEN ?1 AND ?2 AND d.silent = 0
     ORDER BY d.id LIMIT ?3";
@@ -34,7 +35,7 @@ pub(super) type FactRow = (
     i64,
     bool,
     bool,
-    bool,
+    Option<i64>,
 );
 
 /// A job's row, without its totals.
@@ -45,10 +46,13 @@ pub(super) struct Row {
     pub(super) recipients: u64,
     pub(super) accepted_at: Timestamp,
     pub(super) cancelled: bool,
+    /// Everything was settled once; `job.finished` was written.
     pub(super) finished: bool,
+    /// A fallback may have begun after the job was finished.
+    pub(super) open: bool,
 }
 
-type Columns = (i64, i64, String, i64, i64, Option<i64>, Option<i64>);
+type Columns = (i64, i64, String, i64, i64, Option<i64>, Option<i64>, i64);
 
 /// The row of a name, if the agency has it.
 pub(super) async fn row(
@@ -61,7 +65,8 @@ pub(super) async fn row(
         .bind(name.as_str())
         .fetch_optional(connection)
         .await?;
-    let Some((no, lane, rules, recipients, accepted_at, cancelled_at, finished_at)) = found else {
+    let Some((no, lane, rules, recipients, accepted_at, cancelled_at, finished_at, open)) = found
+    else {
         return Ok(None);
     };
     Ok(Some(Row {
@@ -72,6 +77,7 @@ pub(super) async fn row(
         accepted_at: Timestamp(accepted_at),
         cancelled: cancelled_at.is_some(),
         finished: finished_at.is_some(),
+        open: open > 0,
     }))
 }
 
@@ -92,7 +98,7 @@ pub(super) async fn of(
         return Ok(None);
     };
     let totals = rows::totals(connection, row.no).await?;
-    let state = match (row.cancelled, row.finished) {
+    let state = match (row.cancelled, row.finished && !row.open) {
         (true, _) => JobState::Cancelled,
         (false, true) => JobState::Finished,
         (false, false) => JobState::Open,
@@ -166,7 +172,8 @@ pub(super) async fn facts(
     };
     let references = References::load(connection, job, first, last).await?;
     let fact = |row: &FactRow| {
-        let (id, state, reason, version, duplicate, covered_by, at, chosen, fixed, open) = *row;
+        let (id, state, reason, version, duplicate, covered_by, at, chosen, fixed, open_slot) =
+            *row;
         let delivery = DeliveryId(id);
         let state = rows::state(id, state)?;
         let covered_by = covered_by
@@ -180,11 +187,11 @@ pub(super) async fn facts(
             class,
             occasion: delivery.occasion(),
             channel: known.then(|| delivery.channel()),
-            status: state.status(open),
+            status: state.status(open_slot.is_some()),
             reason: rows::reason(id, reason)?,
             at: Timestamp(at),
             version: narrow("delivery", id, version)?,
-            possible_duplicate: duplicate,
+            possible_duplicate: duplicate || open_slot == Some(1),
             covered_by: covered_by.cloned(),
         })
     };

@@ -43,7 +43,7 @@ const WRITE_TRIES: &str = "INSERT INTO try (delivery, slot, no, claim, gateway, 
     FROM json_each(?1)";
 
 const COUNT_TRIES: &str = "UPDATE delivery SET id = e.value ->> 1, attempts = attempts + 1,
-        chosen = 1, duplicate = max(duplicate, e.value ->> 3), changed_at = e.value ->> 9
+        chosen = 1, changed_at = e.value ->> 9
     FROM json_each(?1) e WHERE delivery.id = e.value ->> 0";
 
 const COVER: &str = "INSERT INTO cover (job, key, position)
@@ -69,7 +69,7 @@ type Row<'a> = (
     i64,
     i64,
     u8,
-    u16,
+    u32,
     i64,
     Position,
     Option<String>,

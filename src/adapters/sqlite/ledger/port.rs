@@ -58,6 +58,18 @@ impl Ledger for SqliteStore {
             .await
     }
 
+    async fn hand_back_strays(
+        &self,
+        worker: WorkerId,
+        older_than: Duration,
+        known: &[ClaimId],
+    ) -> Result<u64, StoreError> {
+        let before = self.now().minus(older_than);
+        let known = known.to_vec();
+        self.decide(move |connection| Box::pin(release::strays(connection, worker, before, known)))
+            .await
+    }
+
     async fn abandon(
         &self,
         deliveries: &[(DeliveryId, ClaimId)],

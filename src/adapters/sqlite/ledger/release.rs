@@ -8,6 +8,7 @@ use sqlx::SqliteConnection;
 
 use super::super::error::Work;
 use super::super::rows::{execute_all, json};
+use super::super::write::Verdict;
 use crate::domain::ids::{ClaimId, DeliveryId, WorkerId};
 use crate::domain::time::{Timestamp, micros};
 
@@ -41,6 +42,7 @@ const HELD: &str = "SELECT delivery.id, delivery.claim FROM json_each(?1) held
         ELSE (held.value ->> 0) + 1 - 2 * ((held.value ->> 0) & 1) END";
 
 const ABANDON: &str = "UPDATE delivery SET state = 7, claim = NULL, changed_at = ?2,
+        duplicate = max(duplicate, try.slot),
         due = ?2 + CASE delivery.id & 1 WHEN 0 THEN ?3 ELSE ?4 END
     FROM json_each(?1) held
     JOIN try ON try.delivery = held.value ->> 0 AND try.outcome IS NULL
@@ -50,6 +52,7 @@ const ABANDON: &str = "UPDATE delivery SET state = 7, claim = NULL, changed_at =
 
 /// Claims are found through what is held: that is little, while claims are many.
 const UNKNOWN: &str = "UPDATE delivery SET state = 7, claim = NULL, changed_at = ?2,
+        duplicate = max(duplicate, try.slot),
         due = try.intent_at + CASE delivery.id & 1 WHEN 0 THEN ?3 ELSE ?4 END
     FROM try
     WHERE delivery.state = 6
@@ -62,6 +65,15 @@ const GO_ON: &str = "UPDATE delivery SET state = 5, claim = NULL
     WHERE state = 6
       AND (SELECT claim.worker FROM claim WHERE claim.id = delivery.claim)
           IN (SELECT value FROM json_each(?1))";
+
+/// Claims by number and age, but for those in `?3`.
+const STRAYS: &str = "UPDATE delivery SET state = 5, claim = NULL
+    WHERE state = 6
+      AND claim NOT IN (SELECT value FROM json_each(?3))
+      AND EXISTS (SELECT 1 FROM claim
+          WHERE claim.id = delivery.claim AND claim.worker = ?1 AND claim.at < ?2)
+      AND NOT EXISTS (SELECT 1 FROM try
+          WHERE try.delivery = delivery.id AND try.outcome IS NULL)";
 
 const CLOSE_TRIES: &str = "UPDATE try SET outcome = 3, outcome_at = ?2
     FROM json_each(?1) held
@@ -79,6 +91,23 @@ pub(super) async fn hand_back(
         .map(|(delivery, claim)| (delivery.0, claim.0, due.map(|due| due.0)))
         .collect();
     execute_all(connection, HAND_BACK, &rows).await.map(drop)
+}
+
+pub(super) async fn strays(
+    connection: &mut SqliteConnection,
+    worker: WorkerId,
+    before: Timestamp,
+    known: Vec<ClaimId>,
+) -> Work<Verdict<u64>> {
+    let known: Vec<i64> = known.iter().map(|claim| claim.0).collect();
+    let strays = sqlx::query(STRAYS)
+        .bind(worker.0)
+        .bind(before.0)
+        .bind(json(&known));
+    match strays.execute(connection).await?.rows_affected() {
+        0 => Ok(Verdict::NothingToDo(0)),
+        strays => Ok(Verdict::Commit(strays)),
+    }
 }
 
 pub(super) async fn abandon(

@@ -20,7 +20,10 @@ use crate::domain::time::Timestamp;
 use crate::ports::store::{Guard, Next, SettleReport, Settlement, StoreError};
 
 const READ: &str = "SELECT delivery.id, agency, lane, state, reason, slot, tries, version, chosen,
-        duplicate, silent, covered_by, due, claim, changed_at
+        duplicate, silent, covered_by, due, claim, changed_at,
+        EXISTS (SELECT 1 FROM job WHERE job.no = delivery.id >> 18 AND job.cancelled_at IS NOT NULL)
+            OR (delivery.id & 14 <> 0 AND EXISTS (SELECT 1 FROM opened o
+                WHERE o.job = delivery.id >> 18 AND o.position = (delivery.id >> 4) & 16383))
     FROM json_each(?1) wanted JOIN delivery ON delivery.id = wanted.value";
 
 const READ_TRIES: &str = "SELECT t.delivery, t.slot, t.no, t.claim, t.outcome
@@ -40,8 +43,9 @@ const WRITE_TRIES: &str = "UPDATE try SET outcome = e.value ->> 3, outcome_at = 
     FROM json_each(?1) e
     WHERE try.delivery = e.value ->> 0 AND try.slot = e.value ->> 1 AND try.no = e.value ->> 2";
 
-const FALL_BACK: &str = "INSERT INTO delivery (id, agency, lane, state, fixed, due, changed_at)
-    SELECT value ->> 0, value ->> 1, value ->> 2, 5, 1, value ->> 3, value ->> 4
+const FALL_BACK: &str =
+    "INSERT INTO delivery (id, agency, lane, state, fixed, chosen, due, changed_at)
+    SELECT value ->> 0, value ->> 1, value ->> 2, 5, 1, 1, value ->> 3, value ->> 4
     FROM json_each(?1) WHERE TRUE
     ON CONFLICT DO NOTHING
     RETURNING id";
@@ -52,13 +56,14 @@ const COUNT: &str = "UPDATE job SET open = open + e.value ->> 1
 
 /// A delivery's row, as far as settling reads or writes it.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "they are columns")]
 struct Row {
     agency: i32,
     lane: i64,
     state: State,
     reason: Option<i16>,
     slot: u8,
-    tries: u16,
+    tries: u32,
     version: i32,
     chosen: bool,
     duplicate: bool,
@@ -67,6 +72,8 @@ struct Row {
     due: i64,
     claim: Option<i64>,
     changed_at: i64,
+    /// Its job was cancelled or its letter opened: it waits for nothing but the plan's word.
+    revoked: bool,
 }
 
 type Columns = (
@@ -85,12 +92,13 @@ type Columns = (
     i64,
     Option<i64>,
     i64,
+    bool,
 );
 
 impl Row {
     fn of(row: Columns) -> Result<(i64, Self), StoreError> {
         let (id, agency, lane, state, reason, slot, tries, version, chosen, ..) = row;
-        let (.., duplicate, silent, covered_by, due, claim, changed_at) = row;
+        let (.., duplicate, silent, covered_by, due, claim, changed_at, revoked) = row;
         let covered_by = covered_by.map(|position| narrow("delivery", id, position));
         let row = Self {
             agency,
@@ -107,6 +115,7 @@ impl Row {
             due,
             claim,
             changed_at,
+            revoked,
         };
         Ok((id, row))
     }
@@ -128,16 +137,18 @@ impl Row {
     }
 
     /// Applies what becomes of it.
-    fn apply(&mut self, delivery: DeliveryId, next: &Next, at: Timestamp) -> Work<()> {
+    fn apply(&mut self, settlement: &Settlement) -> Work<()> {
+        let (delivery, at) = (settlement.delivery, settlement.at);
         self.claim = None;
+        self.duplicate |= settlement.is_second();
         self.changed_at = at.0;
-        match next {
+        match &settlement.next {
             Next::Settled {
                 status,
                 reason,
                 channel_chosen,
-                possible_duplicate,
                 covered_by,
+                ..
             } => {
                 self.state = State::of_settled(*status).ok_or_else(|| {
                     corrupt("delivery", delivery, format!("{status} settles nothing"))
@@ -145,14 +156,13 @@ impl Row {
                 self.reason = reason.map(Reason::code);
                 self.version += 1;
                 self.chosen = *channel_chosen;
-                self.duplicate = *possible_duplicate;
                 self.silent = false;
                 self.covered_by = covered_by.as_ref().map(|(position, _)| *position);
             }
             Next::Wait { due, slot, tries } => {
                 self.state = State::Waiting;
                 self.reason = None;
-                self.due = due.0;
+                self.due = if self.revoked { at.0 } else { due.0 };
                 self.slot = *slot;
                 self.tries = *tries;
             }
@@ -190,7 +200,7 @@ impl Row {
 }
 
 /// A try's key and, once settled, its outcome.
-type TryKey = (i64, u8, u16);
+type TryKey = (i64, u8, u32);
 
 /// Everything that a batch of settlements changes.
 #[derive(Default)]
@@ -198,7 +208,7 @@ struct Changes {
     rows: BTreeMap<i64, Row>,
     touched: std::collections::BTreeSet<i64>,
     tries: HashMap<TryKey, (i64, Option<i64>)>,
-    outcomes: Vec<(i64, u8, u16, i16, i64, Option<String>)>,
+    outcomes: Vec<(i64, u8, u32, i16, i64, Option<String>)>,
     fallbacks: Vec<(i64, i32, i64, i64, i64)>,
     open: BTreeMap<i64, i64>,
     ended_at: BTreeMap<i64, i64>,
@@ -224,7 +234,7 @@ impl Changes {
             changes.rows.insert(id, row);
         }
         if !keys.is_empty() {
-            let tries: Vec<(i64, u8, u16, i64, Option<i64>)> = sqlx::query_as(READ_TRIES)
+            let tries: Vec<(i64, u8, u32, i64, Option<i64>)> = sqlx::query_as(READ_TRIES)
                 .bind(json(&keys))
                 .fetch_all(connection)
                 .await?;
@@ -272,7 +282,7 @@ impl Changes {
             ));
         }
         let was_open = !row.state.is_settled();
-        row.apply(settlement.delivery, &settlement.next, at)?;
+        row.apply(settlement)?;
         let is_open = !row.state.is_settled();
         let job = settlement.delivery.job().0;
         *self.open.entry(job).or_default() += i64::from(is_open) - i64::from(was_open);
@@ -285,7 +295,8 @@ impl Changes {
             self.fallbacks
                 .push((other.0, row.agency, row.lane, due.0, at.0));
         }
-        self.events.extend(settlement.event(row.version));
+        self.events
+            .extend(settlement.event(row.version, row.duplicate));
         self.touched.insert(id);
         Ok(true)
     }
