@@ -69,6 +69,7 @@ pub async fn store(
             let settings = PostgresSettings {
                 max_connections: config.database.max_connections,
                 acquire_timeout: config.database.acquire_timeout,
+                statement_timeout: config.database.statement_timeout,
                 ..PostgresSettings::new(url)
             };
             Ok(Arc::new(PostgresStore::connect(settings).await?))
@@ -160,6 +161,11 @@ pub fn routes(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Routes>
     for relay in &config.email_relay {
         let mut settings = RelaySettings::new(relay.name.as_str(), relay.url.to_string());
         settings.connections = relay.connections as usize;
+        settings.hello = relay.hello.clone();
+        if let Some(file) = &relay.ca_file {
+            settings.extra_roots = RelaySettings::read_roots(file)
+                .with_context(|| format!("email_relay {}: ca_file", relay.name))?;
+        }
         if !relay.user.is_empty() {
             settings.credentials = Some(Credentials {
                 user: relay.user.clone(),

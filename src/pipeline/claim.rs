@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -41,6 +42,8 @@ pub struct Claimer {
     resolver: Resolver,
     templates: Mutex<HashMap<Box<str>, Arc<Templates>>>,
     busy: Mutex<HashSet<(AgencyNo, Lane)>>,
+    /// A claim failed, and its commit may have taken effect all the same.
+    in_doubt: AtomicBool,
 }
 
 impl Claimer {
@@ -54,6 +57,7 @@ impl Claimer {
             resolver,
             templates: Mutex::default(),
             busy: Mutex::default(),
+            in_doubt: AtomicBool::new(false),
         }
     }
 
@@ -89,6 +93,7 @@ impl Claimer {
                 }
                 Ok(_) => pause = least,
                 Err(error) => {
+                    self.in_doubt.store(true, Ordering::Relaxed);
                     record::store_error("claim");
                     tracing::warn!(
                         error = &error as &dyn std::error::Error,
@@ -104,6 +109,7 @@ impl Claimer {
     /// register.
     async fn tidy(&self) {
         self.resolver.forget_old();
+        self.find_strays().await;
         let now = self.deps.clock.monotonic();
         let limit = Monotonic(now.0.saturating_sub(micros_of(self.deps.policy.hold_for)));
         let late = self.ready.drain_held_before(Some(limit));
@@ -119,6 +125,35 @@ impl Claimer {
             "handing back what was held too long"
         );
         give_back(&self.deps, &late, None).await;
+    }
+
+    /// What a claim in doubt took and nobody holds goes back. Everything that is held legitimately is
+    /// younger than this, or has an open try.
+    async fn find_strays(&self) {
+        if !self.in_doubt.load(Ordering::Relaxed) {
+            return;
+        }
+        let routes = &self.deps.routes;
+        let slowest = routes
+            .sms
+            .iter()
+            .chain(&routes.email)
+            .map(|route| route.deadline)
+            .max();
+        let old = self.deps.policy.hold_for + slowest.unwrap_or_default() + Duration::from_mins(1);
+        let found = self
+            .deps
+            .store
+            .hand_back_strays(self.deps.worker(), old, &[])
+            .await;
+        if let Ok(strays) = found
+            && strays > 0
+        {
+            tracing::warn!(
+                deliveries = strays,
+                "found deliveries of a claim whose commit was in doubt"
+            );
+        }
     }
 
     /// How much of each agency and lane there is room for. Those that had work in the last round

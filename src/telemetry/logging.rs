@@ -9,7 +9,7 @@ use tracing_subscriber::{EnvFilter, fmt};
 
 /// What holds without a configuration: ours from `info`, the libraries' only when they complain.
 /// lettre would log whole messages, and sqlx statements with values.
-pub const DEFAULT_FILTER: &str = "info,lettre=off,sqlx=warn,hyper=warn,lapin=info";
+pub const DEFAULT_FILTER: &str = "info,lettre=off,sqlx=error,hyper=warn,lapin=off";
 
 /// How lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

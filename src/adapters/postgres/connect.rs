@@ -23,19 +23,22 @@ pub struct PostgresSettings {
     pub max_connections: u32,
     /// How long to wait for a free connection.
     pub acquire_timeout: Duration,
-    /// How long one method may take, waiting for a connection aside, before the connection is
-    /// given up for dead. Longer than the server's own limit of 30 s a statement.
+    /// How long the server lets one statement take.
+    pub statement_timeout: Duration,
+    /// How long one method may take beyond `statement_timeout`, waiting for a connection aside,
+    /// before the connection is given up for dead.
     pub answer_timeout: Duration,
 }
 
 impl PostgresSettings {
-    /// The usual settings for `url`: 16 connections, 5 s to get one, 40 s to get an answer.
+    /// The usual settings for `url`: 16 connections, 5 s to get one, 30 s a statement.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
             max_connections: 16,
             acquire_timeout: Duration::from_secs(5),
-            answer_timeout: Duration::from_secs(40),
+            statement_timeout: Duration::from_secs(30),
+            answer_timeout: Duration::from_secs(10),
         }
     }
 }
@@ -74,7 +77,6 @@ impl fmt::Debug for PostgresStore {
 const SESSION: &[(&str, &str)] = &[
     ("synchronous_commit", "on"),
     ("default_transaction_isolation", "read committed"),
-    ("statement_timeout", "30s"),
     ("idle_in_transaction_session_timeout", "10s"),
     ("enable_seqscan", "off"),
     ("enable_bitmapscan", "off"),
@@ -102,7 +104,10 @@ impl PostgresStore {
     /// [`StoreError::Unavailable`] when the database cannot be reached, [`StoreError::Schema`]
     /// when it is empty or older than this program.
     pub async fn connect(settings: PostgresSettings) -> Result<Self, StoreError> {
-        let options = options(&settings.url)?.options(SESSION.iter().copied());
+        let limit = format!("{}ms", settings.statement_timeout.as_millis());
+        let options = options(&settings.url)?
+            .options(SESSION.iter().copied())
+            .options([("statement_timeout", limit.as_str())]);
         let pool = PgPoolOptions::new()
             .max_connections(settings.max_connections.max(1))
             .min_connections(1)
@@ -121,7 +126,7 @@ impl PostgresStore {
         }
         Ok(Self {
             pool,
-            answer_timeout: settings.answer_timeout,
+            answer_timeout: settings.statement_timeout + settings.answer_timeout,
             filters: RwLock::new(Arc::default()),
         })
     }

@@ -1,9 +1,11 @@
 //! What a relay needs to be told.
 
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::{self, PemObject as _};
 
 use super::relay_url::RelayUrlError;
 use crate::ports::BoxError;
@@ -94,6 +96,19 @@ pub struct RelaySettings {
 }
 
 impl RelaySettings {
+    /// Reads certificate authorities from a PEM file, for [`Self::extra_roots`].
+    ///
+    /// # Errors
+    /// The file cannot be read, or holds no certificate.
+    pub fn read_roots(file: &Path) -> Result<Vec<CertificateDer<'static>>, pem::Error> {
+        let roots = CertificateDer::pem_file_iter(file)?.collect::<Result<Vec<_>, _>>()?;
+        if roots.is_empty() {
+            Err(pem::Error::NoItemsFound)
+        } else {
+            Ok(roots)
+        }
+    }
+
     /// Settings with every default: no credentials, 16 connections, pipelining.
     pub fn new(name: impl Into<String>, url: impl Into<String>) -> Self {
         Self {
