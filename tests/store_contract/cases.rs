@@ -84,6 +84,7 @@ macro_rules! every_case {
             an_open_second_try_that_is_let_go_is_marked,
             an_open_second_try_of_a_worker_that_ended_is_marked,
             a_late_fallback_opens_a_finished_job_again_and_it_is_told_once,
+            a_job_that_a_late_fallback_opened_can_be_cancelled,
             what_an_unknown_claim_of_a_worker_holds_goes_back,
         }
         $run! { ledger_totals:

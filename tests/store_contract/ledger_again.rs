@@ -156,8 +156,8 @@ pub async fn a_second_try_that_may_have_left_is_marked_for_good(w: World) {
         let fact = w.page("a").await.facts.remove(0);
         assert_eq!((fact.version, fact.possible_duplicate), (version, true));
         let events = w.events(w.oslo).await;
-        let wanted = fact.to_json().to_string();
-        let told = events.iter().any(|e| e.data == wanted);
+        let said = fact.to_json().to_string();
+        let told = events.iter().any(|e| e.data == said);
         assert!(told, "the event says what the list says");
     }
 }
@@ -212,6 +212,29 @@ pub async fn a_late_fallback_opens_a_finished_job_again_and_it_is_told_once(w: W
     w.settle(vec![make::settlement(w.oslo, "a", id, guard, expired, now)])
         .await;
     assert_eq!(state().await, JobState::Finished);
+    assert_eq!(w.count("job.finished").await, 1);
+}
+
+pub async fn a_job_that_a_late_fallback_opened_can_be_cancelled(w: World) {
+    let (_, _, claim) = w.on_the_wire("a", 1).await;
+    let now = w.now().await;
+    let (id, how) = (ids(&claim)[0], TryOutcome::Accepted);
+    let sent = make::settled(Status::Sent);
+    w.settle(vec![make::outcome(
+        w.oslo, "a", id, claim.id, how, sent, now,
+    )])
+    .await;
+    let fall = Next::Fallback {
+        reason: Reason::Unreachable,
+        due: now,
+    };
+    let guard = as_it_is(&w, id).await;
+    w.settle(vec![make::settlement(w.oslo, "a", id, guard, fall, now)])
+        .await;
+    let view = w.store.cancel(w.oslo, &job_name("a"), now).await.unwrap();
+    assert_eq!(view.unwrap().state, JobState::Cancelled);
+    assert_eq!(w.totals("a").await, r#"{"cancelled":1}"#);
+    assert_eq!(w.count("job.cancelled").await, 1);
     assert_eq!(w.count("job.finished").await, 1);
 }
 
