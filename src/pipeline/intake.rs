@@ -144,7 +144,11 @@ impl Intake {
         let mut recipients = 0;
         let mut told = Vec::new();
         for (index, offer) in offers.into_iter().enumerate() {
-            match self.read(&offer, now) {
+            let read = match self.read(&offer, now) {
+                Ok(job) => self.in_time(job, now).await?,
+                Err(rejected) => Err(rejected),
+            };
+            match read {
                 Ok(job) => {
                     recipients += job.job.recipients.len();
                     jobs.push((index, job));
@@ -223,6 +227,30 @@ impl Intake {
         Ok(())
     }
 
+    /// A job that has expired is refused, unless it is a repeat of one that was stored in time.
+    async fn in_time(
+        &self,
+        new: NewJob,
+        now: Timestamp,
+    ) -> Result<Result<NewJob, (Option<JobName>, Vec<Problem>)>, StoreError> {
+        let expired = new.job.rules.expires.is_some_and(|expires| expires <= now);
+        if !expired
+            || self
+                .deps
+                .store
+                .job(new.agency, &new.job.name)
+                .await?
+                .is_some()
+        {
+            return Ok(Ok(new));
+        }
+        let problem = Problem {
+            pointer: "/expires".to_owned(),
+            problem: "is in the past: nothing could be sent any more".to_owned(),
+        };
+        Ok(Err((Some(new.job.name.clone()), vec![problem])))
+    }
+
     fn read(
         &self,
         offer: &Offer,
@@ -233,7 +261,8 @@ impl Intake {
             classes: &offer.agency.classes,
             lane_of_queue: offer.lane,
             municipality: offer.agency.municipality.as_deref(),
-            now,
+            // A repeat may come after the job expired and is answered all the same: see `in_time`.
+            now: Timestamp(0),
         };
         let mut job =
             parse(&offer.body, &rules).map_err(|rejected| (rejected.job, rejected.problems))?;

@@ -166,3 +166,52 @@ async fn receipts_early_twice_and_out_of_order_end_as_delivered() {
         .await;
     assert_eq!(status, 400);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_after_the_job_expired_is_answered_as_a_repeat_and_a_new_one_is_refused() {
+    let mut site = Site::new("").await;
+    let key = site.key("oslo");
+    let api = site.serve().await.with_key(&key);
+    let mut job = appointment("late");
+    job["recipients"] = json!([{"ref": "r", "phone": "+4799999999", "values": {"time": "nå"}}]);
+    let expires = std::time::SystemTime::now() + std::time::Duration::from_millis(1_500);
+    let expires = jiff::Timestamp::try_from(expires).unwrap();
+    job["expires"] = json!(expires.to_string());
+    api.submit(&job).await;
+    api.until_totals("late", &json!({"sent": 1})).await;
+    while jiff::Timestamp::try_from(std::time::SystemTime::now()).unwrap() <= expires {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let (status, answer) = api.call("POST", "/v1/jobs", Some(&job)).await;
+    assert_eq!((status, &answer["totals"]), (200, &json!({"sent": 1})));
+    job["job"] = json!("too-late");
+    let (status, answer) = api.call("POST", "/v1/jobs", Some(&job)).await;
+    assert_eq!(status, 422);
+    assert_eq!(answer["problems"][0]["pointer"], "/expires");
+    assert_eq!(site.sms.inbox().count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_receipt_for_a_direct_phone_is_told_as_failed_and_starts_nothing() {
+    let mut site = Site::new("").await;
+    let key = site.key("oslo");
+    let api = site.serve().await.with_key(&key);
+    let mut job = appointment("direct");
+    job["recipients"] = json!([{"ref": "r", "phone": "+4799999999", "values": {"time": "nå"}}]);
+    api.submit(&job).await;
+    api.until_totals("direct", &json!({"sent": 1})).await;
+    let id = site.sms.inbox().snapshot()[0].id.to_string();
+    let (status, _) = api
+        .call(
+            "POST",
+            "/v1/receipts/primary",
+            Some(&json!({"id": id, "status": "failed"})),
+        )
+        .await;
+    assert_eq!(status, 200);
+    api.until_totals("direct", &json!({"failed": 1})).await;
+    let page = api.get("/v1/jobs/direct/notifications").await;
+    assert_eq!(page["items"][0]["channel"], "sms");
+    assert_eq!(page["items"][0]["version"], 2);
+    assert_eq!(page["items"].as_array().unwrap().len(), 1);
+}

@@ -1,5 +1,6 @@
 //! The program as a user runs it: the real binary, real servers, the sandbox outside.
 #![expect(
+    clippy::disallowed_methods,
     clippy::expect_used,
     clippy::panic,
     clippy::unwrap_used,
