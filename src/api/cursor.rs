@@ -30,7 +30,7 @@ pub(super) fn write(job: &JobName, from: DeliveryId) -> String {
 /// Reads a cursor back.
 ///
 /// # Errors
-/// 400 unless [`write`] made it for the same job.
+/// 400 unless [`write()`] made it for the same job.
 pub(super) fn read(job: &JobName, cursor: &str) -> Result<DeliveryId, ApiProblem> {
     let refusal = || {
         ApiProblem::bad_query(

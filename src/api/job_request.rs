@@ -1,5 +1,5 @@
 //! The shape of a job (contract sections 2 and 8) for the description only: what is read and
-//! checked is the business of [`crate::domain::job::parse`].
+//! checked is the business of [`mod@crate::domain::job::parse`].
 
 use std::collections::BTreeMap;
 

@@ -2,7 +2,7 @@
 //! health and metrics, and the description of all of it.
 //!
 //! Handlers read what came, ask the pipeline or the store, and answer; they decide nothing about
-//! jobs. [`router`] is where to start reading: every route, and what is laid around all of them.
+//! jobs. [`mod@router`] is where to start reading: every route, and what is laid around all of them.
 
 mod around;
 mod auth;

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::app::probe::{Finding, probe_all};
 
 use super::args::Global;
-use super::context::{Failure, load, say, say_json};
+use super::context::{Failure, load, note, say, say_json};
 
 /// Load the configuration, print it with secrets masked, and try every outside party.
 #[derive(Debug, Args)]
@@ -28,6 +28,9 @@ impl Check {
         let config = load(global)?;
         if !global.json {
             say(config.masked_toml());
+        }
+        for warning in config.warnings() {
+            note(format!("warning: {warning}"));
         }
         let findings = probe_all(&config, Duration::from_secs(self.timeout.max(1))).await;
         let down = findings

@@ -45,6 +45,12 @@ impl Serve {
             LogFormat::Json => Format::Json,
         };
         logging::init(format, config.log.filter.as_str()).context("cannot start the log")?;
+        for warning in config.warnings() {
+            tracing::warn!("{warning}");
+        }
+        if config.agency.is_empty() {
+            tracing::warn!("no [[agency]] is configured: nobody can enqueue anything");
+        }
         if self.migrate {
             process::migrate(&config)
                 .await

@@ -56,9 +56,17 @@ impl Demo {
             snow(self.people * 2),
             clinic(self.people / 2),
         ];
-        let done = self
-            .play(&process, &scenarios, &outside, global, started)
-            .await;
+        let done = tokio::select! {
+            done = self.play(&process, &scenarios, &outside, global, started) => Some(done),
+            () = process::asked_to_stop() => None,
+        };
+        let Some(done) = done else {
+            note("Interrupted.");
+            process
+                .stop(Duration::from_secs(1), CancellationToken::new())
+                .await;
+            return Ok(ExitCode::from(INTERRUPTED));
+        };
         if self.keep && done.is_ok() {
             note(format!(
                 "The API stays up on http://{api} (metrics at /metrics); Ctrl-C ends it."
@@ -135,6 +143,9 @@ impl Demo {
         Ok(wrong.is_empty())
     }
 }
+
+/// The exit code of a program that SIGINT ended.
+const INTERRUPTED: u8 = 130;
 
 /// A temporary folder that goes with the demo.
 #[derive(Debug)]

@@ -28,7 +28,7 @@ pub struct Submit {
     /// Jobs in JSON or NDJSON, or recipients in CSV (with --template); `-` is the standard input.
     file: PathBuf,
     /// The job without recipients; FILE is then CSV with the columns person, phone or email,
-    /// optionally ref, and one per value. It is cut into jobs of 1,000 named <job>.1, <job>.2, ….
+    /// optionally ref, and one per value. It is cut into jobs of 1,000 named `<job>.1`, `<job>.2`, ….
     #[arg(long, value_name = "JOB.JSON")]
     template: Option<PathBuf>,
     /// Publish at this broker as the agency's broker user.
