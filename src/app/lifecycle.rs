@@ -18,7 +18,7 @@ use crate::pipeline::publish::Publisher;
 use crate::pipeline::ready::ReadySet;
 use crate::pipeline::receipts::Receipts;
 use crate::pipeline::retention::Ages;
-use crate::pipeline::settle::settling;
+use crate::pipeline::settle::{Settler, settling};
 use crate::pipeline::{heart, reconcile, retention};
 use crate::ports::event_sink::EventSink;
 use crate::ports::job_source::JobSource;
@@ -102,6 +102,8 @@ pub struct Worker {
     /// Where receipts are taken in.
     pub receipts: Receipts,
     ready: Arc<ReadySet>,
+    /// Keeps the settling loop alive whatever the roles.
+    settler: Settler,
     broker: Broker,
     loops: JoinSet<(&'static str, Result<(), String>)>,
     /// Ends what must outlive the wires: heart and publisher.
@@ -174,7 +176,7 @@ impl Worker {
         if roles.housekeeping {
             let (a, b, c) = (Arc::clone(&deps), Arc::clone(&deps), Arc::clone(&deps));
             loops.spawn(named("reap", heart::reap(a)));
-            loops.spawn(named("reconcile", reconcile::run(b, settler)));
+            loops.spawn(named("reconcile", reconcile::run(b, settler.clone())));
             loops.spawn(named("retention", retention::run(c, ages)));
             let rematch = receipts.clone();
             loops.spawn(named("receipts", rematch.run()));
@@ -184,6 +186,7 @@ impl Worker {
             intake,
             receipts,
             ready,
+            settler,
             broker,
             loops,
             end,
@@ -220,12 +223,13 @@ impl Worker {
             intake,
             receipts,
             ready,
+            settler,
             broker,
             loops,
             end,
             mut tails,
         } = self;
-        drop((intake, receipts, ready, broker));
+        drop((intake, receipts, ready, settler, broker));
         drop(loops);
         end.cancel();
         let rest = async { while tails.join_next().await.is_some() {} };

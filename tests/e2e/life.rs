@@ -145,3 +145,17 @@ async fn a_second_worker_on_the_same_file_is_refused_with_words() {
     assert!(said.contains("site.db"), "{said}");
     assert!(said.contains("process"), "{said}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_of_one_role_takes_jobs_in_and_another_sends_them() {
+    let mut site = Site::new("").await;
+    let key = site.key("oslo");
+    let api = site.serve_as(&["--roles", "api"]).await.with_key(&key);
+    api.submit(&broadcast("roles", 3)).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let view = api.get("/v1/jobs/roles").await;
+    assert_eq!(view["totals"], json!({"accepted": 3}));
+    assert!(site.stop().await.success(), "{}", site.log());
+    let api = site.serve().await.with_key(&key);
+    api.until_totals("roles", &json!({"sent": 3})).await;
+}

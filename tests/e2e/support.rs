@@ -136,13 +136,18 @@ rate = 500.0
 
     /// Starts the worker and waits until it is ready.
     pub async fn serve(&mut self) -> Api {
+        self.serve_as(&[]).await
+    }
+
+    /// The same with more arguments.
+    pub async fn serve_as(&mut self, args: &[&str]) -> Api {
         let log = File::options()
             .create(true)
             .append(true)
             .open(self.path("worker.log"))
             .unwrap();
         let already = self.log().len();
-        let mut command = self.command(&["serve"]);
+        let mut command = self.command(&[&["serve"], args].concat());
         command.stdout(log.try_clone().unwrap()).stderr(log);
         self.worker = Some(command.spawn().expect("the worker starts"));
         let started = Instant::now();
