@@ -59,7 +59,7 @@ async fn a_second_signal_leaves_the_wires_and_they_become_unknown_not_lost() {
     api.submit(&broadcast("hurry", 10)).await;
     assert!(site.sms.inbox().wait_for(10, crate::support::LIMIT).await);
     site.signal(Signal::TERM);
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    site.until_said("asked to stop").await;
     let asked = std::time::Instant::now();
     site.signal(Signal::TERM);
     assert!(site.ended().await.success(), "{}", site.log());

@@ -185,6 +185,19 @@ rate = 500.0
         std::fs::read_to_string(self.path("worker.log")).unwrap_or_default()
     }
 
+    /// Waits until the worker has said something.
+    pub async fn until_said(&self, words: &str) {
+        let started = Instant::now();
+        while !self.log().contains(words) {
+            assert!(
+                started.elapsed() < LIMIT,
+                "the worker never said: {words}\n{}",
+                self.log()
+            );
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     pub fn pid(&self) -> rustix::process::Pid {
         let worker = self.worker.as_ref().expect("a running worker");
         rustix::process::Pid::from_child(worker)
@@ -295,6 +308,20 @@ impl Api {
         let (status, body) = self.call("POST", "/v1/jobs", Some(job)).await;
         assert!(status == 202 || status == 200, "{status}: {body}");
         body
+    }
+
+    /// The feed from its start, once it holds an event of the type.
+    pub async fn until_event(&self, kind: &str) -> Value {
+        let started = Instant::now();
+        loop {
+            let feed = self.get("/v1/events?after=0").await;
+            let items = feed["items"].as_array().expect("a list");
+            if items.iter().any(|event| event["type"] == kind) {
+                return feed;
+            }
+            assert!(started.elapsed() < LIMIT, "no {kind} in {feed}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// Waits until everything of the job is settled.
