@@ -20,6 +20,8 @@ use crate::ports::gateway::Gateway;
 use crate::ports::register::ContactRegister;
 use crate::ports::store::Store;
 
+use super::fleet_clock::FleetClock;
+
 /// An agency as the pipeline knows it.
 #[derive(Debug, Clone)]
 pub struct Agency {
@@ -191,8 +193,10 @@ pub struct Deps {
     pub store: Arc<dyn Store>,
     /// Who the recipients are.
     pub register: Arc<dyn ContactRegister>,
-    /// Time.
+    /// Time: the fleet's.
     pub clock: Arc<dyn Clock>,
+    /// The same clock, to tell it the store's time.
+    pub fleet_clock: Arc<FleetClock>,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
     /// The agencies.
@@ -220,7 +224,7 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// See [`Deps::register`].
     pub register: Arc<dyn ContactRegister>,
-    /// See [`Deps::clock`].
+    /// The machine's clock, of which [`Deps::clock`] is made.
     pub clock: Arc<dyn Clock>,
     /// See [`Deps::entropy`].
     pub entropy: Arc<dyn Entropy>,
@@ -237,10 +241,12 @@ pub struct Parts {
 impl Deps {
     /// Puts the parts together.
     pub fn new(parts: Parts, stop: CancellationToken, tracker: TaskTracker) -> Self {
+        let fleet_clock = Arc::new(FleetClock::new(parts.clock));
         Self {
             store: parts.store,
             register: parts.register,
-            clock: parts.clock,
+            clock: Arc::clone(&fleet_clock) as Arc<dyn Clock>,
+            fleet_clock,
             entropy: parts.entropy,
             directory: parts.directory,
             routes: parts.routes,

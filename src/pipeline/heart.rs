@@ -22,8 +22,11 @@ pub async fn beat(
     loop {
         let asked = deps.clock.monotonic();
         match deps.store.heartbeat(deps.worker()).await {
-            Ok(true) => deps.set_alive(asked.plus(trusted)),
-            Ok(false) => start_anew(&deps, &ready, &name).await,
+            Ok(Some(at)) => {
+                deps.fleet_clock.learn(at, asked);
+                deps.set_alive(asked.plus(trusted));
+            }
+            Ok(None) => start_anew(&deps, &ready, &name).await,
             Err(error) => {
                 record::store_error("heartbeat");
                 tracing::warn!(

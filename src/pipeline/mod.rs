@@ -2,11 +2,12 @@
 //!
 //! A job's way, one file each: [`intake`] → [`claim`] → [`resolve`] → [`gate`] → [`ready`] →
 //! [`intent`] → [`wire`] → [`settle`] → [`publish`]. Beside it: [`receipts`], [`reconcile`],
-//! [`heart`], [`retention`]. Every loop takes the shutdown token and listens to it between units of
+//! [`heart`], [`fleet_clock`], [`retention`]. Every loop takes the shutdown token and listens to it between units of
 //! work, never inside one.
 
 pub mod claim;
 pub mod deps;
+pub mod fleet_clock;
 pub mod gate;
 pub mod give_back;
 pub mod heart;

@@ -63,6 +63,8 @@ names! {
         "Tries that ended without a complete answer, by channel";
     Fenced = Counter "budstikke_fenced_total",
         "Writes that came too late: another worker had taken over";
+    ClockSkew = Gauge "budstikke_clock_skew_seconds",
+        "How far this machine's wall clock is from the store's, whose time counts";
     SlotsForfeited = Counter "budstikke_slots_forfeited_total",
         "Rate slots that were over before the first byte, by gateway";
     Tries = Counter "budstikke_tries_total",

@@ -60,6 +60,11 @@ pub fn fenced() {
     counter!("budstikke_fenced_total").increment(1);
 }
 
+/// How far this machine's wall clock is from the store's.
+pub fn clock_skew(skew: Duration) {
+    gauge!("budstikke_clock_skew_seconds").set(skew.as_secs_f64());
+}
+
 /// A rate slot was over before the first byte.
 pub fn slot_forfeited(gateway: &str) {
     counter!("budstikke_slots_forfeited_total", "gateway" => gateway.to_owned()).increment(1);

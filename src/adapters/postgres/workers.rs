@@ -23,7 +23,7 @@ const START: &str = concat!(
 const HEARTBEAT: &str = concat!(
     "UPDATE worker SET heartbeat_at = ",
     now!(),
-    " WHERE id = $1 AND ended_at IS NULL"
+    " WHERE id = $1 AND ended_at IS NULL RETURNING heartbeat_at"
 );
 const END: &str = concat!(
     "UPDATE worker SET ended_at = ",
@@ -82,9 +82,13 @@ impl Workers for PostgresStore {
             .map_err(classify)
     }
 
-    async fn heartbeat(&self, worker: WorkerId) -> Result<bool, StoreError> {
-        let alive = self.execute(sqlx::query(HEARTBEAT).bind(worker.0)).await?;
-        Ok(alive == 1)
+    async fn heartbeat(&self, worker: WorkerId) -> Result<Option<Timestamp>, StoreError> {
+        let beat = sqlx::query(HEARTBEAT).bind(worker.0);
+        let rows = self.fetch(beat).await?;
+        rows.first()
+            .map(|row| row.try_get(0).map(Timestamp))
+            .transpose()
+            .map_err(classify)
     }
 
     async fn end_worker(

@@ -57,12 +57,13 @@ impl Workers for SqliteStore {
         .await
     }
 
-    async fn heartbeat(&self, worker: WorkerId) -> Result<bool, StoreError> {
+    async fn heartbeat(&self, worker: WorkerId) -> Result<Option<Timestamp>, StoreError> {
         let now = self.now();
         self.write(move |connection| {
             Box::pin(async move {
                 let beat = sqlx::query(BEAT).bind(worker.0).bind(now.0);
-                Ok(beat.execute(connection).await?.rows_affected() == 1)
+                let alive = beat.execute(connection).await?.rows_affected() == 1;
+                Ok(alive.then_some(now))
             })
         })
         .await

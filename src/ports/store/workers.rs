@@ -42,12 +42,12 @@ pub trait Workers: Send + Sync {
     /// [`StoreError`].
     async fn start_worker(&self, name: &str) -> Result<WorkerId, StoreError>;
 
-    /// Says that the worker lives. `false`: the reaper took it for dead; it must start anew and
-    /// must not use anything it had claimed.
+    /// Says that the worker lives, and answers the store's time. `None`: the reaper took it for
+    /// dead; it must start anew and must not use anything it had claimed.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn heartbeat(&self, worker: WorkerId) -> Result<bool, StoreError>;
+    async fn heartbeat(&self, worker: WorkerId) -> Result<Option<Timestamp>, StoreError>;
 
     /// The worker ends well: what it holds without an open try is handed back, open tries become
     /// unknown as with [`Workers::reap`].
