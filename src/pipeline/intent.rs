@@ -18,9 +18,10 @@ use super::claim::Claimer;
 use super::deps::Deps;
 use super::gate::{Gate, gate_again, withhold};
 use super::give_back::give_back;
+use super::line::Line;
 use super::ready::{Held, Ready, ReadySet};
 use super::settle::Settler;
-use super::wire::{Flight, Line};
+use super::wire::Flight;
 
 /// Tries in one intent transaction at most.
 const BATCH: usize = 500;
