@@ -40,6 +40,9 @@ pub enum Fault {
         /// What the other side asked for.
         retry_after: Option<Duration>,
     },
+    /// Not about anybody: the slot of the rate was over before the last byte could leave. Costs no
+    /// try, and goes on at once.
+    Late,
 }
 
 impl Outcome {
@@ -50,6 +53,7 @@ impl Outcome {
             Self::NotSent(Fault::Transient { .. }) => "transient",
             Self::NotSent(Fault::Permanent { .. }) => "permanent",
             Self::NotSent(Fault::Channel { .. }) => "channel",
+            Self::NotSent(Fault::Late) => "late",
             Self::Unknown => "unknown",
         }
     }

@@ -73,6 +73,13 @@ pub fn decide(
 ) -> Decision {
     let (wait, costs_try) = match fault {
         Fault::Permanent { reason } => return Decision::GiveUp(*reason),
+        // The plan is asked again before the next try, and knows whether it is too late.
+        Fault::Late => {
+            return Decision::RetryAt {
+                at: now,
+                costs_try: false,
+            };
+        }
         Fault::Transient { retry_after } => {
             let asked = retry_after.map_or(Duration::ZERO, |wait| wait.min(MAX_RETRY_AFTER));
             (policy.delay(tries, unit_random).max(asked), true)
@@ -152,6 +159,8 @@ mod tests {
             (channel(Some(5)), 1, 9_000, retry(5, false)),
             (channel(Some(86_400)), 1, 9_000, retry(3_600, false)),
             (channel(Some(5)), 1, 5, unavailable),
+            (Fault::Late, 1, 9_000, retry(0, false)),
+            (Fault::Late, 9, 0, retry(0, false)),
             (barred.clone(), 1, 9_000, Decision::GiveUp(Reason::Barred)),
             (barred, 1, 0, Decision::GiveUp(Reason::Barred)),
         ] {

@@ -9,6 +9,7 @@ use futures::FutureExt as _;
 use crate::domain::outcome::{Fault, Outcome};
 use crate::domain::plan::{self, Verdict};
 use crate::ports::clock::Monotonic;
+use crate::ports::slot::Slot;
 use crate::telemetry::record;
 
 use super::deps::Deps;
@@ -73,16 +74,27 @@ impl Flight {
         if !matches!(last, Verdict::Send { .. }) {
             return None;
         }
-        let submit = self
-            .line
-            .route
-            .gateway
-            .submit(&self.ready.outbound, self.line.route.deadline);
+        let slot = Slot::new(
+            Arc::clone(clock),
+            self.line.route.name.as_str(),
+            self.ready.outbound.cost(),
+            self.starts_at,
+            self.starts_at.plus(self.deps.policy.slot_tolerance),
+        );
+        let submit =
+            self.line
+                .route
+                .gateway
+                .submit(&self.ready.outbound, slot, self.line.route.deadline);
         let outcome = AssertUnwindSafe(submit).catch_unwind().await.unwrap_or_else(|_panic| {
             tracing::error!(gateway.name = %self.line.route.name, "the gateway's adapter panicked; the try is unknown");
             Outcome::Unknown
         });
         let took = clock.monotonic().since(now);
+        if outcome == Outcome::NotSent(Fault::Late) {
+            record::slot_forfeited(&self.line.route.name);
+            return None;
+        }
         self.line.took(took);
         record::wire(&self.line.route.name, outcome.as_str(), took);
         Some(outcome)

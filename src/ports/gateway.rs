@@ -10,6 +10,7 @@ use crate::domain::ids::DeliveryId;
 use crate::domain::kinds::Channel;
 use crate::domain::outcome::Outcome;
 use crate::domain::phone::PhoneNumber;
+use crate::ports::slot::Slot;
 
 /// A message ready for the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,13 +89,20 @@ impl fmt::Debug for Content {
 pub trait Gateway: Send + Sync + fmt::Debug {
     /// Puts one message on the wire and says what is known of it.
     ///
+    /// The point of no return is the last byte: over HTTP the last one of the request, over SMTP
+    /// the final dot.
+    ///
     /// - MUST return within `deadline` (plus scheduling), whatever the other side does.
     /// - MUST NOT try twice, nor anywhere else.
-    /// - MUST answer [`Outcome::Unknown`] if and only if the last byte (HTTP: of the body; SMTP: the
-    ///   final dot) may have left and no complete, readable answer came.
+    /// - MUST NOT let the last byte leave unless [`Slot::pass`] has said yes directly before, and
+    ///   does before that what can be done: connecting, and SMTP's dialogue up to the text.
+    /// - MUST answer [`Fault::Late`](crate::domain::outcome::Fault::Late) if and only if nothing
+    ///   else went wrong and the slot was over before the last byte; nothing can have been taken.
+    /// - MUST answer [`Outcome::Unknown`] if and only if the last byte may have left and no complete,
+    ///   readable answer came.
     /// - MUST NOT start the last byte after `deadline`.
     /// - MUST be safe to drop at any await; the caller then treats the try as unknown.
-    async fn submit(&self, message: &Outbound, deadline: Duration) -> Outcome;
+    async fn submit(&self, message: &Outbound, slot: Slot, deadline: Duration) -> Outcome;
 
     /// Asks whether the other side can be reached and lets us in, without sending anything.
     ///
@@ -104,4 +112,10 @@ pub trait Gateway: Send + Sync + fmt::Debug {
 
     /// How many messages may usefully be in flight at once in this process.
     fn concurrency(&self) -> usize;
+
+    /// How long before its slot opens a message should be submitted, as measured: what has to be
+    /// done up to the point of no return takes about so long.
+    fn lead(&self) -> Duration {
+        Duration::ZERO
+    }
 }

@@ -9,6 +9,7 @@ pub mod event_sink;
 pub mod gateway;
 pub mod job_source;
 pub mod register;
+pub mod slot;
 pub mod store;
 
 /// The source of an error that crossed a port.

@@ -66,6 +66,8 @@ pub enum Answer {
     TlsFailed,
     /// The relay does not offer what the settings demand.
     NotOffered,
+    /// The slot of the rate was over; our own doing, and only before the final dot.
+    Late,
 }
 
 /// What it means that `answer` came at `stage`.
@@ -75,6 +77,8 @@ pub enum Answer {
 /// (2xx, 4xx, 5xx) says anything.
 pub fn classify(stage: Stage, answer: &Answer) -> Outcome {
     match (stage, answer) {
+        (Stage::AfterDot, Answer::Late) => Outcome::Unknown,
+        (_before, Answer::Late) => Outcome::NotSent(Fault::Late),
         (
             Stage::Connect | Stage::Greeting | Stage::Ehlo | Stage::StartTls | Stage::Auth,
             _answer,

@@ -18,6 +18,7 @@ use super::wire::{Commands, with_dots};
 use crate::domain::outcome::{Fault, Outcome};
 use crate::domain::status::Reason;
 use crate::ports::gateway::{Gateway, Outbound};
+use crate::ports::slot::Slot;
 
 /// How long a probe waits for the other side's goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -85,8 +86,8 @@ impl SmtpRelay {
         })
     }
 
-    async fn dispatch(&self, dispatch: &Dispatch, until: Instant) -> Outcome {
-        let Some(slot) = self.pool.slot(until).await else {
+    async fn dispatch(&self, dispatch: &Dispatch, slot: Slot, until: Instant) -> Outcome {
+        let Some(place) = self.pool.slot(until).await else {
             tracing::warn!(
                 relay.name = %self.name,
                 "no connection of relay {} was free in time",
@@ -94,12 +95,12 @@ impl SmtpRelay {
             );
             return Outcome::NotSent(Fault::Channel { retry_after: None });
         };
-        let mut connection = match slot.connection(until).await {
+        let mut connection = match place.connection(until).await {
             Ok(connection) => connection,
             Err(failure) => return self.outcome(&failure),
         };
-        let sent = connection.send(dispatch, until).await;
-        slot.give_back(connection);
+        let sent = connection.send(dispatch, slot, until).await;
+        place.give_back(connection);
         match sent {
             Ok(reply) => Outcome::Accepted {
                 provider_reference: reply.queue_id(),
@@ -118,7 +119,7 @@ impl SmtpRelay {
                 "relay {name} cannot be used: at {} it answered {answer:?}", stage.as_str()
             ),
             Outcome::Accepted { .. }
-            | Outcome::NotSent(Fault::Transient { .. } | Fault::Permanent { .. })
+            | Outcome::NotSent(Fault::Transient { .. } | Fault::Permanent { .. } | Fault::Late)
             | Outcome::Unknown => tracing::debug!(
                 relay.name = %name, stage = stage.as_str(), ?answer, outcome = meaning,
                 "relay {name} did not take a message: at {} it answered {answer:?}", stage.as_str()
@@ -150,10 +151,10 @@ fn prepare(message: &Outbound) -> Result<Dispatch, LetterError> {
 
 #[async_trait]
 impl Gateway for SmtpRelay {
-    async fn submit(&self, message: &Outbound, deadline: Duration) -> Outcome {
+    async fn submit(&self, message: &Outbound, slot: Slot, deadline: Duration) -> Outcome {
         let until = Instant::now() + deadline;
         match prepare(message) {
-            Ok(dispatch) => self.dispatch(&dispatch, until).await,
+            Ok(dispatch) => self.dispatch(&dispatch, slot, until).await,
             Err(error) => {
                 tracing::warn!(
                     relay.name = %self.name,
@@ -230,6 +231,7 @@ fn explain(url: &RelayUrl, failure: &Failure) -> String {
              a password would have been sent openly; write tls=required, or tls=off for a relay on \
              this machine"
         ),
+        Answer::Late => format!("{url} was too slow for the slot at {at}"),
         Answer::NotOffered => format!(
             "{url} does not offer {at}, which the settings ask for; check tls, user and password"
         ),

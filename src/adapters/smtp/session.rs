@@ -13,6 +13,7 @@ use super::dial::{Line, TlsMaker};
 use super::relay_url::RelayUrl;
 use super::settings::{Credentials, Recycle, Timeouts};
 use super::wire::{Commands, Offers, Reply, take_reply};
+use crate::ports::slot::Slot;
 
 /// What every connection of a relay has in common.
 #[derive(Debug)]
@@ -70,11 +71,12 @@ impl Connection {
     pub(super) async fn send(
         &mut self,
         dispatch: &Dispatch,
+        slot: Slot,
         until: Instant,
     ) -> Result<Reply, Failure> {
         self.in_step = false;
         let sent = match self.envelope(&dispatch.commands, until).await {
-            Ok(()) => self.body(&dispatch.body, until).await,
+            Ok(()) => self.body(&dispatch.body, slot, until).await,
             Err(failure) => Err(failure),
         };
         self.last_used = Instant::now();
@@ -155,9 +157,17 @@ impl Connection {
 
     /// Body and final dot in one write. As long as a write has not taken the last byte, the dot has
     /// not left; the deadline is looked at before, and bounds the writing too.
-    async fn body(&mut self, body: &[u8], until: Instant) -> Result<Reply, Failure> {
+    async fn body(&mut self, body: &[u8], slot: Slot, until: Instant) -> Result<Reply, Failure> {
+        within(until, Stage::Body, async {
+            slot.opened().await;
+            Ok(())
+        })
+        .await?;
         if Instant::now() >= until {
             return Err(Failure::at(Stage::Body, Answer::TimedOut));
+        }
+        if slot.pass().is_err() {
+            return Err(Failure::at(Stage::Body, Answer::Late));
         }
         let limit = until.min(Instant::now() + self.target.timeouts.command);
         within(limit, Stage::Body, closed(self.line.write_all(body))).await?;
@@ -261,7 +271,8 @@ fn is_refusal(answer: &Answer) -> bool {
         | Answer::Unreachable
         | Answer::NoSuchHost
         | Answer::TlsFailed
-        | Answer::NotOffered => false,
+        | Answer::NotOffered
+        | Answer::Late => false,
     }
 }
 

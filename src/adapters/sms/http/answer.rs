@@ -10,6 +10,8 @@ pub(in crate::adapters::sms) enum Exchange {
     /// Certain: the request's last byte did not leave and never will. Not connected, no TLS, or a
     /// connection that was closed before anything was written on it.
     NotStarted,
+    /// Certain as well: the slot of the rate was over before the last byte could leave.
+    Late,
     /// The request may have left, and no complete answer came.
     Broken,
     /// A complete answer came.

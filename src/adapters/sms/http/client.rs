@@ -15,6 +15,7 @@ use super::stage::{Stage, StagedBody};
 use crate::adapters::sms::settings::Settings;
 use crate::ports::BoxError;
 use crate::ports::clock::Clock;
+use crate::ports::slot::Slot;
 
 /// More of an answer than this is not read.
 const LONGEST_ANSWER: usize = 64 * 1024;
@@ -105,8 +106,12 @@ impl HttpClient {
         &self,
         mut request: Request,
         body: Bytes,
+        slot: Slot,
         deadline: Duration,
     ) -> Exchange {
+        if tokio::time::timeout(deadline, slot.opened()).await.is_err() || slot.pass().is_err() {
+            return Exchange::Late;
+        }
         let stage = Stage::default();
         let has_body = !body.is_empty();
         *request.body_mut() = Some(reqwest::Body::wrap(StagedBody::new(body, stage.clone())));

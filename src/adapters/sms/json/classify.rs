@@ -13,6 +13,7 @@ use crate::domain::outcome::{Fault, Outcome};
 pub(super) fn classify(exchange: &Exchange, settings: &JsonSettings) -> Outcome {
     let answer = match exchange {
         Exchange::NotStarted => return channel(None),
+        Exchange::Late => return Outcome::NotSent(Fault::Late),
         Exchange::Broken => return Outcome::Unknown,
         Exchange::Answered(answer) => answer,
     };

@@ -18,6 +18,7 @@ use crate::domain::outcome::{Fault, Outcome};
 use crate::domain::status::Reason;
 use crate::ports::clock::Clock;
 use crate::ports::gateway::{Content, Gateway, Outbound};
+use crate::ports::slot::Slot;
 
 /// A gateway that takes one JSON object per message.
 pub struct JsonGateway {
@@ -76,7 +77,7 @@ impl JsonGateway {
 
 #[async_trait]
 impl Gateway for JsonGateway {
-    async fn submit(&self, message: &Outbound, deadline: Duration) -> Outcome {
+    async fn submit(&self, message: &Outbound, slot: Slot, deadline: Duration) -> Outcome {
         let Content::Sms { to, from, text, .. } = &message.content else {
             return wrong_channel();
         };
@@ -98,7 +99,7 @@ impl Gateway for JsonGateway {
             headers.insert(name, value);
         }
         classify(
-            &self.http.exchange(request, body, deadline).await,
+            &self.http.exchange(request, body, slot, deadline).await,
             &self.settings,
         )
     }

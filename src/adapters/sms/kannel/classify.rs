@@ -3,7 +3,7 @@
 use super::wire::{Line, decode};
 use crate::adapters::sms::http::answer::Exchange;
 use crate::adapters::sms::http::verdict::{StatusLists, Verdict, channel, refused, verdict};
-use crate::domain::outcome::Outcome;
+use crate::domain::outcome::{Fault, Outcome};
 
 /// The outcome of a try.
 ///
@@ -20,6 +20,7 @@ use crate::domain::outcome::Outcome;
 pub(super) fn classify(exchange: &Exchange) -> Outcome {
     let answer = match exchange {
         Exchange::NotStarted => return channel(None),
+        Exchange::Late => return Outcome::NotSent(Fault::Late),
         Exchange::Broken => return Outcome::Unknown,
         Exchange::Answered(answer) => answer,
     };
@@ -50,7 +51,6 @@ mod tests {
 
     use super::*;
     use crate::adapters::sms::http::answer::{Answer, AnswerBody};
-    use crate::domain::outcome::Fault;
 
     fn outcome(status: u16, body: &'static str, retry_after: Option<u64>) -> Outcome {
         classify(&Exchange::Answered(Answer {

@@ -17,6 +17,7 @@ use crate::domain::outcome::{Fault, Outcome};
 use crate::domain::status::Reason;
 use crate::ports::clock::Clock;
 use crate::ports::gateway::{Content, Gateway, Outbound};
+use crate::ports::slot::Slot;
 
 /// A Kannel, or what imitates one. [`Auth::Basic`] becomes `username` and `password`.
 pub struct KannelGateway {
@@ -48,7 +49,7 @@ impl KannelGateway {
 
 #[async_trait]
 impl Gateway for KannelGateway {
-    async fn submit(&self, message: &Outbound, deadline: Duration) -> Outcome {
+    async fn submit(&self, message: &Outbound, slot: Slot, deadline: Duration) -> Outcome {
         let Content::Sms { to, from, text, .. } = &message.content else {
             debug_assert!(false, "only SMS are handed to an SMS gateway");
             return Outcome::NotSent(Fault::Permanent {
@@ -64,7 +65,12 @@ impl Gateway for KannelGateway {
         };
         let url = wire::encode(self.http.url(), &self.auth, &message);
         let request = Request::new(Method::GET, url);
-        classify(&self.http.exchange(request, Bytes::new(), deadline).await)
+        classify(
+            &self
+                .http
+                .exchange(request, Bytes::new(), slot, deadline)
+                .await,
+        )
     }
 
     /// With our credentials and without a receiver: nothing that could be sent.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::fake::{Act, Fake};
-use super::support::{gateway, message};
+use super::support::{any_time, gateway, message};
 use crate::adapters::sms::{GatewayKind, Settings};
 use crate::domain::outcome::{Fault, Outcome};
 
@@ -32,7 +32,7 @@ async fn a_refused_connection_is_not_sent() {
     for kind in GatewayKind::ALL {
         for url in ["http://127.0.0.1:1/sms", "http://no-such-host.invalid/sms"] {
             let outcome = gateway(*kind, &Settings::new("fake", url))
-                .submit(&message(0), PATIENT)
+                .submit(&message(0), any_time(), PATIENT)
                 .await;
             assert_eq!(outcome, CHANNEL, "{kind:?} {url}");
         }
@@ -46,7 +46,9 @@ async fn connecting_too_long_is_not_sent() {
         let mut settings = Settings::new("fake", &url);
         settings.connect_timeout = Duration::from_millis(100);
         let started = Instant::now();
-        let outcome = gateway(*kind, &settings).submit(&message(0), PATIENT).await;
+        let outcome = gateway(*kind, &settings)
+            .submit(&message(0), any_time(), PATIENT)
+            .await;
         assert_eq!(outcome, CHANNEL, "{kind:?}");
         assert!(started.elapsed() < Duration::from_secs(5), "{kind:?}");
     }
@@ -58,7 +60,7 @@ async fn a_deadline_while_connecting_is_not_sent() {
     let gateway = gateway(GatewayKind::Json, &Settings::new("fake", &url));
     let started = Instant::now();
     let outcome = gateway
-        .submit(&message(0), Duration::from_millis(100))
+        .submit(&message(0), any_time(), Duration::from_millis(100))
         .await;
     assert_eq!(outcome, CHANNEL);
     assert!(started.elapsed() < Duration::from_secs(2));
@@ -71,14 +73,16 @@ async fn a_tls_handshake_that_fails_is_not_sent() {
             let fake = Fake::start(vec![act]).await;
             let url = format!("https://{}/sms", fake.address);
             let outcome = gateway(*kind, &Settings::new("fake", url))
-                .submit(&message(0), PATIENT)
+                .submit(&message(0), any_time(), PATIENT)
                 .await;
             assert_eq!(outcome, CHANNEL, "{kind:?}");
         }
         let fake = Fake::start(vec![Act::Silence]).await;
         let mut settings = Settings::new("fake", format!("https://{}/sms", fake.address));
         settings.connect_timeout = Duration::from_millis(200);
-        let outcome = gateway(*kind, &settings).submit(&message(0), PATIENT).await;
+        let outcome = gateway(*kind, &settings)
+            .submit(&message(0), any_time(), PATIENT)
+            .await;
         assert_eq!(outcome, CHANNEL, "{kind:?}: a handshake without an end");
     }
 }
@@ -89,7 +93,9 @@ async fn a_connection_closed_at_once_is_never_taken_for_sent() {
         let fake = Fake::start(vec![Act::CloseUnread]).await;
         let gateway = gateway(*kind, &Settings::new("fake", fake.url()));
         for position in 0..20 {
-            let outcome = gateway.submit(&message(position), PATIENT).await;
+            let outcome = gateway
+                .submit(&message(position), any_time(), PATIENT)
+                .await;
             assert!(
                 outcome == CHANNEL || outcome == Outcome::Unknown,
                 "{kind:?}: {outcome:?}"

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::fake::{Act, Fake, reply};
-use super::support::{TEXT, gateway, good_body, message};
+use super::support::{TEXT, any_time, gateway, good_body, message};
 use crate::adapters::sms::{Auth, GatewayKind, Settings};
 use crate::domain::outcome::{Fault, Outcome};
 
@@ -12,7 +12,7 @@ const PATIENT: Duration = Duration::from_secs(20);
 async fn outcome(kind: GatewayKind, act: Act, deadline: Duration) -> (Outcome, usize) {
     let fake = Fake::start(vec![act]).await;
     let gateway = gateway(kind, &Settings::new("fake", fake.url()));
-    let outcome = gateway.submit(&message(0), deadline).await;
+    let outcome = gateway.submit(&message(0), any_time(), deadline).await;
     (outcome, fake.requests().len())
 }
 
@@ -134,7 +134,7 @@ async fn the_request_is_whole_with_known_length_and_every_character() {
     };
     let gateway = gateway(GatewayKind::Json, &settings);
     assert_eq!(gateway.concurrency(), 64);
-    gateway.submit(&message(3), PATIENT).await;
+    gateway.submit(&message(3), any_time(), PATIENT).await;
     let request = fake.requests().remove(0);
     let (head, body) = request.split_once("\r\n\r\n").unwrap();
     let head = head.to_ascii_lowercase();

@@ -14,6 +14,7 @@ use crate::domain::phone::PhoneNumber;
 use crate::domain::time::Timestamp;
 use crate::ports::clock::{Clock, Monotonic};
 use crate::ports::gateway::{Content, Gateway, Outbound};
+use crate::ports::slot::Slot;
 
 /// 2030-01-02T09:00:00Z, always.
 #[derive(Debug)]
@@ -64,4 +65,9 @@ pub(super) const fn good_body(kind: GatewayKind) -> &'static str {
         GatewayKind::Json => r#"{"id":"m-1"}"#,
         GatewayKind::Kannel => "0: Accepted for delivery",
     }
+}
+
+/// A slot without a rate.
+pub(super) fn any_time() -> Slot {
+    Slot::unbounded(std::sync::Arc::new(crate::adapters::clock::SystemClock))
 }

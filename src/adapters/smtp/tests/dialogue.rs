@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::support::{AMPLE, hello, recipient, relay, server, settings};
+use super::support::{AMPLE, any_time, hello, recipient, relay, server, settings};
 use crate::adapters::smtp::{Credentials, Recycle, RelaySettings};
 use crate::domain::outcome::{Fault, Outcome};
 use crate::domain::status::Reason;
@@ -41,10 +41,10 @@ async fn meets(rule: Rule, pipelining: bool, expected: Outcome) {
     let shown = format!("{rule:?}, pipelining {pipelining}");
     let server = server(script(pipelining).with(rule)).await;
     let relay = relay(logged_in(settings(&server)));
-    let outcome = relay.submit(&hello(1), AMPLE).await;
+    let outcome = relay.submit(&hello(1), any_time(), AMPLE).await;
     assert_eq!(outcome, expected, "{shown}");
     server.set_script(script(pipelining));
-    let outcome = relay.submit(&hello(2), AMPLE).await;
+    let outcome = relay.submit(&hello(2), any_time(), AMPLE).await;
     assert!(
         matches!(outcome, Outcome::Accepted { .. }),
         "after {shown}: {outcome:?}"
@@ -119,7 +119,7 @@ async fn a_late_answer_counts_as_long_as_it_is_in_time() {
     let server = server(slow).await;
     let relay = relay(logged_in(settings(&server)));
     assert!(matches!(
-        relay.submit(&hello(1), AMPLE).await,
+        relay.submit(&hello(1), any_time(), AMPLE).await,
         Outcome::Accepted { .. }
     ));
     assert_eq!(server.thrown(At::Dot), 1);
@@ -141,7 +141,11 @@ async fn the_deadline_ends_every_stage_and_nothing_is_sent_after_it() {
         };
         let relay = relay(patient);
         let begun = Instant::now();
-        assert_eq!(relay.submit(&hello(1), deadline).await, expected, "{at:?}");
+        assert_eq!(
+            relay.submit(&hello(1), any_time(), deadline).await,
+            expected,
+            "{at:?}"
+        );
         assert!(begun.elapsed() < Duration::from_secs(5), "{at:?}");
         assert_eq!(server.mailbox().count(), 0);
     }
@@ -152,11 +156,11 @@ async fn a_deadline_that_has_passed_sends_nothing() {
     let server = server(Script::default()).await;
     let relay = relay(settings(&server));
     assert!(matches!(
-        relay.submit(&hello(1), AMPLE).await,
+        relay.submit(&hello(1), any_time(), AMPLE).await,
         Outcome::Accepted { .. }
     ));
     assert!(matches!(
-        relay.submit(&hello(2), Duration::ZERO).await,
+        relay.submit(&hello(2), any_time(), Duration::ZERO).await,
         Outcome::NotSent(_)
     ));
     assert_eq!(server.mailbox().count(), 1);
@@ -170,14 +174,17 @@ async fn a_relay_that_is_not_there_is_the_channels_fault() {
     let relay_gone = relay(settings.clone());
     // The port is free once the server's task has ended.
     let until = Instant::now() + AMPLE;
-    while relay_gone.submit(&hello(1), AMPLE).await != CHANNEL {
+    while relay_gone.submit(&hello(1), any_time(), AMPLE).await != CHANNEL {
         assert!(Instant::now() < until, "the server still answers");
     }
     let nowhere = RelaySettings {
         url: "smtp://nowhere.invalid:2525".to_owned(),
         ..settings
     };
-    assert_eq!(relay(nowhere).submit(&hello(1), AMPLE).await, CHANNEL);
+    assert_eq!(
+        relay(nowhere).submit(&hello(1), any_time(), AMPLE).await,
+        CHANNEL
+    );
 }
 
 #[tokio::test]
@@ -190,10 +197,10 @@ async fn a_greylisted_recipient_is_accepted_when_tried_again() {
         },
         ..settings(&server)
     });
-    assert_eq!(relay.submit(&hello(1), AMPLE).await, TRANSIENT);
+    assert_eq!(relay.submit(&hello(1), any_time(), AMPLE).await, TRANSIENT);
     let until = Instant::now() + AMPLE;
     while !matches!(
-        relay.submit(&hello(1), AMPLE).await,
+        relay.submit(&hello(1), any_time(), AMPLE).await,
         Outcome::Accepted { .. }
     ) {
         assert!(Instant::now() < until, "never accepted");
@@ -213,7 +220,7 @@ async fn a_refused_recipient_does_not_disturb_the_next_one() {
         let server = server(script(pipelining).with(unknown)).await;
         let relay = relay(logged_in(settings(&server)));
         for position in 0..4 {
-            let outcome = relay.submit(&hello(position), AMPLE).await;
+            let outcome = relay.submit(&hello(position), any_time(), AMPLE).await;
             assert_eq!(outcome == INVALID, position == 1, "{position}: {outcome:?}");
         }
         assert_eq!(server.connections().total, 1);
@@ -226,7 +233,7 @@ async fn a_connection_that_was_closed_while_idle_is_replaced_before_use() {
     let server = server(Script::default()).await;
     let relay = relay(settings(&server));
     for position in 0..3 {
-        let outcome = relay.submit(&hello(position), AMPLE).await;
+        let outcome = relay.submit(&hello(position), any_time(), AMPLE).await;
         assert!(matches!(outcome, Outcome::Accepted { .. }), "{outcome:?}");
         server.hang_up();
         let until = Instant::now() + AMPLE;
@@ -271,7 +278,7 @@ async fn a_connection_is_given_up_when_worn_out() {
             ..settings(&server)
         });
         for position in 0..4 {
-            let outcome = relay.submit(&hello(position), AMPLE).await;
+            let outcome = relay.submit(&hello(position), any_time(), AMPLE).await;
             assert!(matches!(outcome, Outcome::Accepted { .. }), "{outcome:?}");
         }
         assert_eq!(server.connections().total, total, "{recycle:?}");
@@ -291,7 +298,7 @@ async fn a_relay_that_never_says_goodbye_holds_nobody_up_for_long() {
             ..settings(&server)
         });
         for position in 0..2 {
-            let outcome = relay.submit(&hello(position), AMPLE).await;
+            let outcome = relay.submit(&hello(position), any_time(), AMPLE).await;
             assert!(
                 matches!(outcome, Outcome::Accepted { .. }),
                 "{act:?}: {outcome:?}"
@@ -339,7 +346,7 @@ async fn a_log_in_works_with_either_mechanism_and_is_missed_when_not_offered() {
         })
         .await;
         let outcome = relay(logged_in(settings(&server)))
-            .submit(&hello(1), AMPLE)
+            .submit(&hello(1), any_time(), AMPLE)
             .await;
         let accepted = matches!(outcome, Outcome::Accepted { .. });
         assert_eq!(accepted, lets_in, "{mechanisms}: {outcome:?}");

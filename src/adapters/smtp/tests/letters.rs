@@ -1,4 +1,4 @@
-use super::support::{AMPLE, email, relay, server, settings};
+use super::support::{AMPLE, any_time, email, relay, server, settings};
 use crate::adapters::smtp::{LetterError, write_letter};
 use crate::domain::outcome::{Fault, Outcome};
 use crate::domain::status::Reason;
@@ -125,7 +125,7 @@ async fn a_message_that_cannot_be_written_is_refused_for_good_without_a_connecti
         reason: Reason::Invalid,
     });
     for message in [email(1, "a@example.no", "s\nt", "t"), with_from("nobody")] {
-        assert_eq!(relay.submit(&message, AMPLE).await, unsendable);
+        assert_eq!(relay.submit(&message, any_time(), AMPLE).await, unsendable);
     }
     assert_eq!(server.connections().total, 0);
 }
@@ -143,7 +143,7 @@ async fn norwegian_and_sami_letters_arrive_intact_in_every_part() {
         Content::Sms { .. } => {}
     }
     assert!(matches!(
-        relay.submit(&message, AMPLE).await,
+        relay.submit(&message, any_time(), AMPLE).await,
         Outcome::Accepted {
             provider_reference: Some(_)
         }
@@ -195,7 +195,7 @@ async fn no_body_can_end_its_message_early() {
                 if let Content::Email { html: part, .. } = &mut message.content {
                     *part = html;
                 }
-                let outcome = relay.submit(&message, AMPLE).await;
+                let outcome = relay.submit(&message, any_time(), AMPLE).await;
                 assert!(
                     matches!(outcome, Outcome::Accepted { .. }),
                     "{end:?}: {outcome:?}"

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::support::{AMPLE, hello, recipient, relay, server, settings};
+use super::support::{AMPLE, any_time, hello, recipient, relay, server, settings};
 use crate::adapters::smtp::{Recycle, RelaySettings, Timeouts};
 use crate::domain::outcome::{Fault, Outcome};
 use crate::ports::gateway::Gateway;
@@ -29,7 +29,7 @@ async fn a_burst_arrives_exactly_once_over_no_more_connections_than_allowed() {
         let mut burst = JoinSet::new();
         for position in 0..500 {
             let relay = Arc::clone(&relay);
-            burst.spawn(async move { relay.submit(&hello(position), AMPLE).await });
+            burst.spawn(async move { relay.submit(&hello(position), any_time(), AMPLE).await });
         }
         for outcome in burst.join_all().await {
             assert!(matches!(outcome, Outcome::Accepted { .. }), "{outcome:?}");
@@ -80,7 +80,12 @@ async fn an_accepted_message_is_there_once_whatever_the_server_throws() {
     let mut burst = JoinSet::new();
     for position in 0..600 {
         let relay = Arc::clone(&relay);
-        burst.spawn(async move { (position, relay.submit(&hello(position), AMPLE).await) });
+        burst.spawn(async move {
+            (
+                position,
+                relay.submit(&hello(position), any_time(), AMPLE).await,
+            )
+        });
     }
     let mailbox = server.mailbox();
     let mut words = BTreeMap::new();
@@ -110,22 +115,22 @@ async fn a_cancelled_message_does_not_poison_the_next() {
             .await;
             let relay = relay(patient(&server, 1));
             assert!(matches!(
-                relay.submit(&hello(0), AMPLE).await,
+                relay.submit(&hello(0), any_time(), AMPLE).await,
                 Outcome::Accepted { .. }
             ));
             server.set_script(Script::default().with(slow.times(1)));
             let message = hello(1);
-            let submitting = relay.submit(&message, AMPLE);
+            let submitting = relay.submit(&message, any_time(), AMPLE);
             let cancelled = tokio::time::timeout(Duration::from_millis(100), submitting).await;
             assert!(cancelled.is_err(), "{at:?}");
             server
                 .set_script(Script::default().with(Rule::unknown_user(|to| to == "r2@example.no")));
-            let refused = relay.submit(&hello(2), AMPLE).await;
+            let refused = relay.submit(&hello(2), any_time(), AMPLE).await;
             assert!(
                 matches!(refused, Outcome::NotSent(Fault::Permanent { .. })),
                 "{at:?}: {refused:?}"
             );
-            let accepted = relay.submit(&hello(3), AMPLE).await;
+            let accepted = relay.submit(&hello(3), any_time(), AMPLE).await;
             assert!(
                 matches!(accepted, Outcome::Accepted { .. }),
                 "{at:?}: {accepted:?}"
@@ -140,7 +145,11 @@ async fn waiting_for_a_connection_beyond_the_deadline_is_the_channels_fault() {
     let relay = Arc::new(relay(patient(&server, 1)));
     let holding = tokio::spawn({
         let relay = Arc::clone(&relay);
-        async move { relay.submit(&hello(1), Duration::from_secs(3)).await }
+        async move {
+            relay
+                .submit(&hello(1), any_time(), Duration::from_secs(3))
+                .await
+        }
     });
     let until = tokio::time::Instant::now() + AMPLE;
     while server.thrown(At::Dot) == 0 {
@@ -151,12 +160,14 @@ async fn waiting_for_a_connection_beyond_the_deadline_is_the_channels_fault() {
         tokio::task::yield_now().await;
     }
     assert_eq!(
-        relay.submit(&hello(2), Duration::from_millis(50)).await,
+        relay
+            .submit(&hello(2), any_time(), Duration::from_millis(50))
+            .await,
         Outcome::NotSent(Fault::Channel { retry_after: None })
     );
     assert_eq!(holding.await.expect("no panic"), Outcome::Unknown);
     assert!(matches!(
-        relay.submit(&hello(3), AMPLE).await,
+        relay.submit(&hello(3), any_time(), AMPLE).await,
         Outcome::Accepted { .. }
     ));
     assert_eq!(server.connections().peak, 1);

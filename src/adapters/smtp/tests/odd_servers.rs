@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-use super::support::{AMPLE, email, hello, relay};
+use super::support::{AMPLE, any_time, email, hello, relay};
 use crate::adapters::smtp::{RelaySettings, SmtpRelay};
 use crate::domain::outcome::{Fault, Outcome};
 use crate::domain::status::Reason;
@@ -64,7 +64,7 @@ async fn a_server_that_wants_a_message_for_nobody_gets_none() {
     ])
     .await;
     assert_eq!(
-        relay.submit(&hello(1), AMPLE).await,
+        relay.submit(&hello(1), any_time(), AMPLE).await,
         Outcome::NotSent(Fault::Permanent {
             reason: Reason::InvalidAddress
         })
@@ -80,7 +80,7 @@ async fn a_refused_sender_counts_although_the_recipient_is_accepted() {
     ])
     .await;
     assert_eq!(
-        relay.submit(&hello(1), AMPLE).await,
+        relay.submit(&hello(1), any_time(), AMPLE).await,
         Outcome::NotSent(Fault::Channel { retry_after: None })
     );
     assert_eq!(rest_of(serving).await, "");
@@ -100,11 +100,11 @@ async fn a_reply_too_many_never_passes_for_the_next_messages_acceptance() {
     ])
     .await;
     assert!(matches!(
-        relay.submit(&hello(1), AMPLE).await,
+        relay.submit(&hello(1), any_time(), AMPLE).await,
         Outcome::Accepted { .. }
     ));
     assert!(matches!(
-        relay.submit(&hello(2), AMPLE).await,
+        relay.submit(&hello(2), any_time(), AMPLE).await,
         Outcome::NotSent(_)
     ));
     drop(relay);
@@ -129,7 +129,7 @@ async fn a_body_that_the_server_does_not_read_is_certain_not_to_be_sent() {
     // More than the kernel keeps for a socket that nobody reads (tcp_wmem is 4 MiB at most).
     let message = email(1, "kari@example.no", "s", &"lang tekst\n".repeat(700_000));
     assert_eq!(
-        relay(settings).submit(&message, AMPLE).await,
+        relay(settings).submit(&message, any_time(), AMPLE).await,
         Outcome::NotSent(Fault::Transient { retry_after: None })
     );
     serving.abort();

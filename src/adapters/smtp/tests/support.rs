@@ -8,6 +8,7 @@ use crate::domain::ids::{DeliveryId, JobNo};
 use crate::domain::kinds::Channel;
 use crate::domain::time::Timestamp;
 use crate::ports::gateway::{Content, Outbound};
+use crate::ports::slot::Slot;
 use crate::sandbox::mail::{MailServer, Script};
 
 /// Longer than anything here takes when all is well.
@@ -56,4 +57,9 @@ pub(super) async fn server(script: Script) -> MailServer {
 
 pub(super) fn relay(settings: RelaySettings) -> SmtpRelay {
     SmtpRelay::new(settings).expect("settings")
+}
+
+/// A slot without a rate.
+pub(super) fn any_time() -> Slot {
+    Slot::unbounded(std::sync::Arc::new(crate::adapters::clock::SystemClock))
 }

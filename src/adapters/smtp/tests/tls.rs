@@ -3,7 +3,7 @@ use std::sync::Arc;
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::support::{AMPLE, hello, relay, server, settings};
+use super::support::{AMPLE, any_time, hello, relay, server, settings};
 use crate::adapters::smtp::{RelayError, RelaySettings};
 use crate::domain::outcome::{Fault, Outcome};
 use crate::ports::gateway::Gateway;
@@ -54,7 +54,7 @@ async fn an_encrypted_line_is_used_when_its_certificate_is_trusted_and_only_then
         let said = trusting.probe(AMPLE).await.expect(url);
         assert!(said.contains("(TLS"), "{url}: {said}");
         for position in 0..20 {
-            let outcome = trusting.submit(&hello(position), AMPLE).await;
+            let outcome = trusting.submit(&hello(position), any_time(), AMPLE).await;
             assert!(
                 matches!(outcome, Outcome::Accepted { .. }),
                 "{url}: {outcome:?}"
@@ -67,7 +67,11 @@ async fn an_encrypted_line_is_used_when_its_certificate_is_trusted_and_only_then
         );
         let (_, stranger) = certificate();
         let wary = relay(with_url(&server, url, &[stranger]));
-        assert_eq!(wary.submit(&hello(99), AMPLE).await, CHANNEL, "{url}");
+        assert_eq!(
+            wary.submit(&hello(99), any_time(), AMPLE).await,
+            CHANNEL,
+            "{url}"
+        );
         assert_eq!(server.mailbox().count(), 20, "{url}");
     }
     let server = server(starttls).await;
@@ -84,7 +88,10 @@ async fn a_line_that_must_be_encrypted_is_not_used_open() {
         "smtp://HOST?tls=required",
         std::slice::from_ref(&der),
     ));
-    assert_eq!(relay_plain.submit(&hello(1), AMPLE).await, CHANNEL);
+    assert_eq!(
+        relay_plain.submit(&hello(1), any_time(), AMPLE).await,
+        CHANNEL
+    );
     assert_eq!(plain.mailbox().count(), 0);
     for rule in [
         Rule::say(At::StartTls, "454 4.7.0 TLS not available"),
@@ -107,7 +114,11 @@ async fn a_line_that_must_be_encrypted_is_not_used_open() {
             "smtp://HOST?tls=required",
             std::slice::from_ref(&der),
         ));
-        assert_eq!(relay.submit(&hello(1), AMPLE).await, CHANNEL, "{shown}");
+        assert_eq!(
+            relay.submit(&hello(1), any_time(), AMPLE).await,
+            CHANNEL,
+            "{shown}"
+        );
         assert_eq!(server.mailbox().count(), 0, "{shown}");
     }
 }

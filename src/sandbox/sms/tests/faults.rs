@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use super::support::{PATIENT, gateway, message, number, start, texted};
+use super::support::{PATIENT, any_time, gateway, message, number, start, texted};
 use crate::adapters::sms::wire::GatewayKind;
 use crate::domain::outcome::{Fault as NotSentFault, Outcome};
 use crate::sandbox::sms::{Fault, FaultOf, IsReceiver, Knobs, Repeats, Span};
@@ -20,7 +20,10 @@ async fn every_character_arrives_as_it_was_sent() {
         {
             server.inbox().clear();
             let message = texted(position as u16, text);
-            assert_eq!(gateway.submit(&message, PATIENT).await.as_str(), "accepted");
+            assert_eq!(
+                gateway.submit(&message, any_time(), PATIENT).await.as_str(),
+                "accepted"
+            );
             let taken = server.inbox().snapshot().remove(0);
             assert_eq!(&*taken.text, text, "{kind:?}");
             assert_eq!(&*taken.to, number(position as u16), "{kind:?}");
@@ -51,7 +54,7 @@ async fn every_fault_is_understood_for_what_it_is() {
                 PATIENT
             };
             let outcome = gateway(*kind, &server, None)
-                .submit(&message(1), deadline)
+                .submit(&message(1), any_time(), deadline)
                 .await;
             assert_eq!(outcome.as_str(), expected, "{kind:?} {fault:?}");
             assert_eq!(server.inbox().count(), taken, "{kind:?} {fault:?}");
@@ -69,7 +72,7 @@ async fn retry_after_is_what_the_knob_says() {
     };
     let server = start(knobs.with(Fault::TooMany429, 1.0)).await;
     let outcome = gateway(GatewayKind::Json, &server, None)
-        .submit(&message(1), PATIENT)
+        .submit(&message(1), any_time(), PATIENT)
         .await;
     assert_eq!(
         outcome,
@@ -89,11 +92,17 @@ async fn a_refused_receiver_is_refused_for_good_and_others_are_not() {
     for kind in GatewayKind::ALL {
         let gateway = gateway(*kind, &server, None);
         assert_eq!(
-            gateway.submit(&message(7), PATIENT).await.as_str(),
+            gateway
+                .submit(&message(7), any_time(), PATIENT)
+                .await
+                .as_str(),
             "permanent"
         );
         assert_eq!(
-            gateway.submit(&message(8), PATIENT).await.as_str(),
+            gateway
+                .submit(&message(8), any_time(), PATIENT)
+                .await
+                .as_str(),
             "accepted"
         );
     }
@@ -111,8 +120,8 @@ async fn an_idempotent_gateway_folds_repeats_and_another_does_not() {
         };
         let server = start(knobs).await;
         let gateway = gateway(GatewayKind::Json, &server, None);
-        let first = gateway.submit(&message(1), PATIENT).await;
-        let second = gateway.submit(&message(1), PATIENT).await;
+        let first = gateway.submit(&message(1), any_time(), PATIENT).await;
+        let second = gateway.submit(&message(1), any_time(), PATIENT).await;
         assert_eq!(
             first == second,
             repeats == Repeats::Fold,
@@ -132,7 +141,12 @@ async fn the_same_seed_hurts_the_same_messages() {
         let gateway = gateway(GatewayKind::Json, &server, None);
         let mut outcomes = Vec::new();
         for position in 0..60 {
-            outcomes.push(gateway.submit(&message(position), PATIENT).await.as_str());
+            outcomes.push(
+                gateway
+                    .submit(&message(position), any_time(), PATIENT)
+                    .await
+                    .as_str(),
+            );
         }
         let hurt = server.counters().thrown(Fault::Error500);
         assert!((5..40).contains(&hurt), "{hurt} of 60 at 0.3");
@@ -154,17 +168,26 @@ async fn faults_can_be_limited_chosen_and_turned_off() {
     let gateway = gateway(GatewayKind::Kannel, &server, None);
     for expected in ["transient", "transient", "accepted"] {
         assert_eq!(
-            gateway.submit(&message(5), PATIENT).await.as_str(),
+            gateway
+                .submit(&message(5), any_time(), PATIENT)
+                .await
+                .as_str(),
             expected
         );
     }
     assert_eq!(
-        gateway.submit(&message(6), PATIENT).await.as_str(),
+        gateway
+            .submit(&message(6), any_time(), PATIENT)
+            .await
+            .as_str(),
         "accepted"
     );
     server.set(Knobs::default());
     assert_eq!(
-        gateway.submit(&message(15), PATIENT).await.as_str(),
+        gateway
+            .submit(&message(15), any_time(), PATIENT)
+            .await
+            .as_str(),
         "accepted"
     );
     assert_eq!(server.counters().thrown_in_all(), 2);
@@ -178,7 +201,7 @@ async fn a_slow_gateway_has_the_message_before_it_answers() {
     };
     let server = start(knobs).await;
     let outcome = gateway(GatewayKind::Json, &server, None)
-        .submit(&message(1), Duration::from_millis(200))
+        .submit(&message(1), any_time(), Duration::from_millis(200))
         .await;
     assert_eq!(outcome, Outcome::Unknown);
     assert_eq!(server.inbox().count(), 1);
@@ -189,7 +212,8 @@ async fn stopping_does_not_wait_for_a_hanging_request() {
     let server = start(Knobs::default().with(Fault::Hang, 1.0)).await;
     let inbox = server.inbox();
     let gateway = gateway(GatewayKind::Json, &server, None);
-    let submitting = tokio::spawn(async move { gateway.submit(&message(1), PATIENT).await });
+    let submitting =
+        tokio::spawn(async move { gateway.submit(&message(1), any_time(), PATIENT).await });
     assert!(inbox.wait_for(1, PATIENT).await);
     let started = Instant::now();
     server.stop().await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::support::{PATIENT, gateway, message, start};
+use super::support::{PATIENT, any_time, gateway, message, start};
 use crate::adapters::sms::wire::GatewayKind;
 use crate::domain::outcome::Outcome;
 use crate::ports::gateway::Gateway;
@@ -23,7 +23,7 @@ async fn burst(
         let place = Arc::clone(&places).acquire_owned().await.unwrap();
         tasks.spawn(async move {
             let message = message(position);
-            let outcome = gateway.submit(&message, deadline).await;
+            let outcome = gateway.submit(&message, any_time(), deadline).await;
             drop(place);
             (message.delivery.client_reference(), outcome)
         });

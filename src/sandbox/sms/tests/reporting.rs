@@ -10,7 +10,7 @@ use axum::routing::any;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 
-use super::support::{PATIENT, gateway, message, number, start};
+use super::support::{PATIENT, any_time, gateway, message, number, start};
 use crate::adapters::sms::{GatewayKind, receipts};
 use crate::domain::ids::DeliveryId;
 use crate::domain::receipt::{Receipt, ReceiptKey, ReceiptStatus, merge};
@@ -98,7 +98,7 @@ async fn a_report_finds_its_delivery_in_both_kinds() {
     for kind in GatewayKind::ALL {
         let (server, receiver) = set_up(*kind, 0, Reports::to("")).await;
         let gateway = gateway(*kind, &server, Some(&receiver.url));
-        gateway.submit(&message(9), PATIENT).await;
+        gateway.submit(&message(9), any_time(), PATIENT).await;
         let receipts = receiver.wait_for(1).await;
         assert_eq!(of(&receipts[0]), message(9).delivery, "{kind:?}");
         assert_eq!(receipts[0].status, ReceiptStatus::Delivered, "{kind:?}");
@@ -114,7 +114,7 @@ async fn a_report_can_be_there_before_the_answer() {
         };
         let (server, receiver) = set_up(*kind, 0, reports).await;
         let gateway = gateway(*kind, &server, Some(&receiver.url));
-        let outcome = gateway.submit(&message(1), PATIENT).await;
+        let outcome = gateway.submit(&message(1), any_time(), PATIENT).await;
         assert_eq!(receiver.receipts.lock().len(), 1, "{kind:?}");
         assert_eq!(outcome.as_str(), "accepted", "{kind:?}");
     }
@@ -124,7 +124,7 @@ async fn a_report_can_be_there_before_the_answer() {
 async fn a_report_that_is_not_taken_comes_again() {
     let (server, receiver) = set_up(GatewayKind::Json, 3, Reports::to("")).await;
     let gateway = gateway(GatewayKind::Json, &server, None);
-    gateway.submit(&message(1), PATIENT).await;
+    gateway.submit(&message(1), any_time(), PATIENT).await;
     assert_eq!(receiver.wait_for(1).await.len(), 1);
     assert_eq!(server.counters().reports_lost(), 0);
 }
@@ -150,7 +150,9 @@ async fn whatever_the_order_every_delivery_ends_in_its_fate() {
         let (server, receiver) = set_up(*kind, 2, reports).await;
         let gateway = gateway(*kind, &server, Some(&receiver.url));
         for position in 0..80 {
-            gateway.submit(&message(position), PATIENT).await;
+            gateway
+                .submit(&message(position), any_time(), PATIENT)
+                .await;
         }
         let expected = (0..80)
             .filter(|position| fate(&number(*position)) != Fate::Silent)
@@ -201,7 +203,7 @@ async fn without_a_knob_for_reports_none_comes() {
     let server = start(Knobs::default()).await;
     let receiver = Receiver::start(GatewayKind::Kannel, 0).await;
     let gateway = gateway(GatewayKind::Kannel, &server, Some(&receiver.url));
-    gateway.submit(&message(1), PATIENT).await;
+    gateway.submit(&message(1), any_time(), PATIENT).await;
     server.stop().await;
     assert!(receiver.receipts.lock().is_empty());
 }

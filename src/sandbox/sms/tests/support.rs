@@ -14,6 +14,7 @@ use crate::domain::phone::PhoneNumber;
 use crate::domain::time::Timestamp;
 use crate::ports::clock::{Clock, Monotonic};
 use crate::ports::gateway::{Content, Gateway, Outbound};
+use crate::ports::slot::Slot;
 use crate::sandbox::sms::{Knobs, SmsServer};
 
 pub(super) const PATIENT: Duration = Duration::from_secs(20);
@@ -77,4 +78,9 @@ pub(super) fn texted(position: u16, text: &str) -> Outbound {
 
 pub(super) fn number(position: u16) -> String {
     format!("+479{:07}", 9_000_000 + u32::from(position))
+}
+
+/// A slot without a rate.
+pub(super) fn any_time() -> Slot {
+    Slot::unbounded(std::sync::Arc::new(crate::adapters::clock::SystemClock))
 }
