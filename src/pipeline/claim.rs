@@ -85,10 +85,11 @@ impl Claimer {
                     let nap = pause.mul_f64(0.75 + 0.5 * self.deps.entropy.unit());
                     pause = (pause * 2).min(self.deps.policy.poll_max);
                     tokio::select! {
-                        () = self.deps.clock.sleep(nap) => {}
+                        biased;
+                        () = self.deps.stop.cancelled() => {}
                         () = bell => pause = least,
                         () = room, if wants.is_empty() => pause = least,
-                        () = self.deps.stop.cancelled() => {}
+                        () = self.deps.clock.sleep(nap) => {}
                     }
                 }
                 Ok(_) => pause = least,

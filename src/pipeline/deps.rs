@@ -283,8 +283,9 @@ impl Deps {
     /// Sleeps, or returns early (`false`) when stopping was asked for.
     pub async fn pause(&self, duration: Duration) -> bool {
         tokio::select! {
-            () = self.clock.sleep(duration) => true,
+            biased;
             () = self.stop.cancelled() => false,
+            () = self.clock.sleep(duration) => true,
         }
     }
 }

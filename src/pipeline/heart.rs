@@ -36,8 +36,9 @@ pub async fn beat(
             }
         }
         tokio::select! {
-            () = deps.clock.sleep(deps.policy.heartbeat) => {}
+            biased;
             () = end.cancelled() => return,
+            () = deps.clock.sleep(deps.policy.heartbeat) => {}
         }
     }
 }

@@ -92,8 +92,9 @@ impl IntakeLoop {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             tokio::select! {
-                taken = self.queue.recv_many(&mut batch, BATCH) => if taken == 0 { return },
+                biased;
                 () = self.intake.deps.stop.cancelled() => return,
+                taken = self.queue.recv_many(&mut batch, BATCH) => if taken == 0 { return },
             }
             let (offers, replies): (Vec<_>, Vec<_>) =
                 std::mem::take(&mut batch).into_iter().unzip();

@@ -74,9 +74,10 @@ impl Pump {
             let bell = self.deps.bells.ready.notified();
             let nap = self.round().await;
             tokio::select! {
+                biased;
+                () = self.deps.stop.cancelled() => {}
                 () = bell => {}
                 () = self.deps.clock.sleep(nap) => {}
-                () = self.deps.stop.cancelled() => {}
             }
         }
     }

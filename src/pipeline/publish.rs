@@ -68,9 +68,10 @@ impl Publisher {
                 }
             };
             tokio::select! {
+                biased;
+                () = end.cancelled() => {}
                 () = bell => {}
                 () = self.deps.clock.sleep(nap) => {}
-                () = end.cancelled() => {}
             }
         }
         self.finish().await;

@@ -1,6 +1,6 @@
 //! Delivery reports: in any order, twice, before the outcome is written, or about nothing known.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -124,7 +124,7 @@ impl Receipts {
         labels: &Labels,
         at: Timestamp,
     ) -> HashMap<PersonNumber, Contact> {
-        let mut asked: HashMap<Inquiry, Vec<PersonNumber>> = HashMap::new();
+        let mut asked: BTreeMap<Inquiry, Vec<PersonNumber>> = BTreeMap::new();
         for (receipt, found) in receipts.iter().zip(found) {
             let Some(found) = found else { continue };
             let Some((record, _)) = labels.of(found.delivery) else {
@@ -262,9 +262,10 @@ impl Receipts {
                 return;
             }
             tokio::select! {
+                biased;
+                () = self.deps.stop.cancelled() => {}
                 () = bell => {}
                 () = self.deps.clock.sleep(Duration::from_secs(2)) => {}
-                () = self.deps.stop.cancelled() => {}
             }
         }
     }

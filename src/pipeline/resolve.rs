@@ -4,7 +4,7 @@
 //! sending in dozens fit together. A register that is down is never "the recipient cannot be
 //! reached": the batch waits.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -86,9 +86,9 @@ impl Resolver {
         &self,
         held: &mut [Held],
         now: Monotonic,
-    ) -> HashMap<Inquiry, (AgencyNo, Vec<PersonNumber>)> {
+    ) -> BTreeMap<Inquiry, (AgencyNo, Vec<PersonNumber>)> {
         let fresh = self.deps.policy.register_fresh;
-        let mut asked: HashMap<Inquiry, (AgencyNo, Vec<PersonNumber>)> = HashMap::new();
+        let mut asked: BTreeMap<Inquiry, (AgencyNo, Vec<PersonNumber>)> = BTreeMap::new();
         for one in held {
             self.answer(one);
             if one.needs_lookup(now, fresh)

@@ -13,7 +13,7 @@ use crate::domain::person::PersonNumber;
 pub const MAX_BATCH: usize = 1_000;
 
 /// Who asks and why: goes with every call.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Inquiry {
     /// For which agency.
     pub agency: AgencyId,
