@@ -20,8 +20,15 @@ use crate::pipeline::receipts::Receipts;
 use crate::pipeline::retention::Ages;
 use crate::pipeline::settle::{Settler, settling};
 use crate::pipeline::{heart, reconcile, retention};
+use crate::ports::clock::Monotonic;
 use crate::ports::event_sink::EventSink;
 use crate::ports::job_source::JobSource;
+
+/// While it ends, what is still on the wire is told so often.
+const SAY_EVERY: Duration = Duration::from_secs(10);
+
+/// However short the grace: so long for the last results and events, and for the goodbye.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Which parts a process runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,6 +205,7 @@ impl Worker {
     pub async fn broken(&mut self) -> String {
         loop {
             tokio::select! {
+                biased;
                 Some(ended) = self.loops.join_next() => return what(ended),
                 Some(ended) = self.tails.join_next() => {
                     return what(ended);
@@ -209,7 +217,7 @@ impl Worker {
 
     /// Ends in order, within `grace`; `hurry` (a second signal) ends the waiting at once.
     pub async fn stop(mut self, grace: Duration, hurry: CancellationToken) -> Ended {
-        let deadline = tokio::time::Instant::now() + grace;
+        let deadline = self.deps.clock.monotonic().plus(grace);
         self.deps.stop.cancel();
         if let Some(source) = &self.broker.source {
             source.stop().await;
@@ -233,24 +241,28 @@ impl Worker {
         drop(loops);
         end.cancel();
         let rest = async { while tails.join_next().await.is_some() {} };
+        let left = deadline.since(deps.clock.monotonic()).max(LAST_WORDS);
         tokio::select! {
+            biased;
             () = rest => {}
             () = hurry.cancelled() => clean = false,
-            () = tokio::time::sleep_until(deadline.max(tokio::time::Instant::now() + Duration::from_secs(5))) => clean = false,
+            () = deps.clock.sleep(left) => clean = false,
         }
         tails.abort_all();
         let policy = &deps.policy;
         let goodbye =
             deps.store
                 .end_worker(deps.worker(), policy.unknown_sms, policy.unknown_email);
-        match tokio::time::timeout(Duration::from_secs(5), goodbye).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) | Err(_) => {
-                tracing::warn!(
-                    "could not say goodbye to the store; others find this worker's work after recovery.worker_dead"
-                );
-                clean = false;
-            }
+        let said = tokio::select! {
+            biased;
+            said = goodbye => said.is_ok(),
+            () = deps.clock.sleep(LAST_WORDS) => false,
+        };
+        if !said {
+            tracing::warn!(
+                "could not say goodbye to the store; others find this worker's work after recovery.worker_dead"
+            );
+            clean = false;
         }
         if clean { Ended::Clean } else { Ended::Cut }
     }
@@ -259,9 +271,10 @@ impl Worker {
     async fn drained(
         &mut self,
         tracker: &TaskTracker,
-        deadline: tokio::time::Instant,
+        deadline: Monotonic,
         hurry: &CancellationToken,
     ) -> bool {
+        let clock = Arc::clone(&self.deps.clock);
         let loops = &mut self.loops;
         let all = async {
             while loops.join_next().await.is_some() {}
@@ -269,11 +282,15 @@ impl Worker {
         };
         tokio::pin!(all);
         loop {
+            let left = deadline.since(clock.monotonic());
             tokio::select! {
+                biased;
                 () = &mut all => return true,
                 () = hurry.cancelled() => return false,
-                () = tokio::time::sleep_until(deadline) => return false,
-                () = tokio::time::sleep(Duration::from_secs(10)) => {
+                () = clock.sleep(left.min(SAY_EVERY)) => {
+                    if left <= SAY_EVERY {
+                        return false;
+                    }
                     tracing::info!(on_the_wire = tracker.len(), "still finishing");
                 }
             }
