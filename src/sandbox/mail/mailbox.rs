@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -31,6 +31,8 @@ pub struct Mail {
     pub recipients: Vec<String>,
     /// Headers and body as they came, without doubled dots.
     pub raw: Vec<u8>,
+    /// When the final dot was read.
+    pub at: Instant,
 }
 
 impl Mail {

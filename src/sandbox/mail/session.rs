@@ -214,6 +214,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             from: self.from.take().unwrap_or_default(),
             recipients: std::mem::take(&mut self.recipients),
             raw,
+            at: std::time::Instant::now(),
         };
         if verdict.act.is_none() || verdict.taken {
             self.shared.mailbox.take(mail, running.script.keep);
