@@ -7,6 +7,7 @@ pub mod calendar;
 pub mod chunk_text;
 pub mod contact;
 pub mod email;
+pub mod estimate;
 pub mod event;
 pub mod fair;
 pub mod ids;

@@ -54,7 +54,7 @@ impl Settings {
 /// Neither credentials nor the path and query of the address, which may hold some.
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let host = reqwest::Url::parse(&self.url)
+        let host = url::Url::parse(&self.url)
             .map_or_else(|_| "?".to_owned(), |url| url.origin().ascii_serialization());
         f.debug_struct("Settings")
             .field("name", &self.name)

@@ -2,16 +2,23 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::header::RETRY_AFTER;
-use reqwest::{Method, Request, Response, Url};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use hyper::header::{HOST, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT};
+use hyper::{Method, Request, Response, Uri};
+use tokio::time::{Instant, timeout_at};
+use url::{Position, Url};
 
 use super::answer::{Answer, AnswerBody, Exchange};
+use super::body::Whole;
+use super::dial::{Connection, Dialer};
+use super::pool::{Origin, Pool};
 use super::retry_after;
 use super::setup::{BasicAuth, BuildError, credentials, tls};
-use super::stage::{Stage, StagedBody};
+use super::turnstile::Passage;
 use crate::adapters::sms::settings::Settings;
 use crate::ports::BoxError;
 use crate::ports::clock::Clock;
@@ -22,17 +29,31 @@ const LONGEST_ANSWER: usize = 64 * 1024;
 
 /// One gateway's HTTP client.
 pub(in crate::adapters::sms) struct HttpClient {
-    client: reqwest::Client,
+    pub(super) pool: Pool,
     url: Url,
+    headers: HeaderMap,
     concurrency: usize,
-    name: String,
-    clock: Arc<dyn Clock>,
+    pub(super) name: String,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 impl fmt::Debug for HttpClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "HttpClient({} at {})", self.name, self.origin())
     }
+}
+
+/// One request. Its address is at the client's own host.
+#[derive(Clone)]
+pub(in crate::adapters::sms) struct Call {
+    /// The method.
+    pub(in crate::adapters::sms) method: Method,
+    /// The address.
+    pub(in crate::adapters::sms) url: Url,
+    /// Headers besides those of the client.
+    pub(in crate::adapters::sms) headers: HeaderMap,
+    /// The body; empty for none.
+    pub(in crate::adapters::sms) body: Bytes,
 }
 
 impl HttpClient {
@@ -46,38 +67,32 @@ impl HttpClient {
             gateway: settings.name.clone(),
             problem: problem.to_owned(),
         };
+        let bad_url = || setting("url must be http://host/path or https://host/path");
         let url = Url::parse(&settings.url)
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-            .ok_or_else(|| setting("url must be http://host/path or https://host/path"))?;
+            .ok_or_else(bad_url)?;
         if settings.concurrency == 0 {
             return Err(setting("concurrency must be at least 1"));
         }
-        let headers = credentials(&settings.auth, basic)
+        let mut headers = credentials(&settings.auth, basic)
             .ok_or_else(|| setting("auth holds characters that no HTTP header can carry"))?;
+        headers.insert(
+            USER_AGENT,
+            HeaderValue::from_static(concat!("budstikke/", env!("CARGO_PKG_VERSION"))),
+        );
+        let host = &url[Position::BeforeHost..Position::AfterPort];
+        headers.insert(HOST, HeaderValue::from_str(host).map_err(|_odd| bad_url())?);
         let client = |source: BoxError| BuildError::Client {
             gateway: settings.name.clone(),
             source,
         };
+        let tls = tls(&url).map_err(client)?;
+        let dialer = Dialer::new(&url, tls, settings.connect_timeout).ok_or_else(bad_url)?;
         Ok(Self {
-            client: reqwest::Client::builder()
-                .tls_backend_preconfigured(tls(&url).map_err(client)?)
-                .user_agent(concat!("budstikke/", env!("CARGO_PKG_VERSION")))
-                .default_headers(headers)
-                .redirect(reqwest::redirect::Policy::none())
-                .retry(reqwest::retry::never())
-                .no_proxy()
-                .no_gzip()
-                .referer(false)
-                .http1_only()
-                .tcp_nodelay(true)
-                .tcp_keepalive(Duration::from_secs(15))
-                .connect_timeout(settings.connect_timeout)
-                .pool_idle_timeout(settings.pool_idle_timeout)
-                .pool_max_idle_per_host(settings.concurrency)
-                .build()
-                .map_err(|error| client(Box::new(error.without_url())))?,
+            pool: Pool::new(dialer, settings.concurrency, settings.pool_idle_timeout),
             url,
+            headers,
             concurrency: settings.concurrency,
             name: settings.name.clone(),
             clock,
@@ -94,65 +109,102 @@ impl HttpClient {
         self.concurrency
     }
 
-    fn origin(&self) -> String {
+    /// See [`crate::ports::gateway::Gateway::lead`].
+    pub(in crate::adapters::sms) fn lead(&self) -> Duration {
+        self.pool.lead()
+    }
+
+    pub(super) fn origin(&self) -> String {
         self.url.origin().ascii_serialization()
     }
 
-    /// Makes one call and waits for the whole answer, at most until `deadline`.
+    /// Makes one call within its slot and waits for the whole answer, at most until `deadline`.
     ///
-    /// The library sends a request again only if a pooled connection turned out closed before
-    /// anything was written on it; that is still the first sending.
+    /// A connection that turns out closed before anything was written on it is replaced: that is
+    /// still the first sending.
     pub(in crate::adapters::sms) async fn exchange(
         &self,
-        mut request: Request,
-        body: Bytes,
-        slot: Slot,
+        call: Call,
+        mut slot: Slot,
         deadline: Duration,
     ) -> Exchange {
-        if tokio::time::timeout(deadline, slot.opened()).await.is_err() || slot.pass().is_err() {
-            return Exchange::Late;
-        }
-        let stage = Stage::default();
-        let has_body = !body.is_empty();
-        *request.body_mut() = Some(reqwest::Body::wrap(StagedBody::new(body, stage.clone())));
-        let call = async {
-            let response = self.client.execute(request).await?;
-            self.read(response).await
-        };
-        let untouched = match tokio::time::timeout(deadline, call).await {
-            Ok(Ok(answer)) => return Exchange::Answered(answer),
-            Ok(Err(error)) => {
-                tracing::debug!(
-                    gateway.name = self.name,
-                    cause = chain(&error.without_url()),
-                    "the call to SMS gateway {} failed",
-                    self.name
-                );
-                if has_body {
-                    stage.shut()
-                } else {
-                    !stage.was_taken()
+        let until = Instant::now() + deadline;
+        loop {
+            let (mut connection, origin) = match timeout_at(until, self.pool.take()).await {
+                Ok(Ok(taken)) => taken,
+                Ok(Err(error)) => {
+                    self.tell(&error);
+                    return Exchange::NotStarted;
+                }
+                Err(_elapsed) => return Exchange::NotStarted,
+            };
+            if timeout_at(until, slot.opened()).await.is_err() || slot.is_over() {
+                self.pool.give_back(connection);
+                return Exchange::Late;
+            }
+            connection.turnstile.arm(slot);
+            let answered = timeout_at(until, self.converse(&mut connection, &call)).await;
+            match (answered, connection.turnstile.disarm()) {
+                (Ok(Ok(answer)), _) => {
+                    if matches!(answer.body, AnswerBody::Complete(_)) {
+                        self.pool.give_back(connection);
+                    }
+                    return Exchange::Answered(answer);
+                }
+                (Ok(Err(_closed)), Passage::Untouched(back)) if origin == Origin::Idle => {
+                    slot = back;
+                }
+                (broken, passage) => {
+                    if let Ok(Err(error)) = &broken {
+                        self.tell(error);
+                    }
+                    return match passage {
+                        Passage::Late => Exchange::Late,
+                        Passage::Untouched(_) => Exchange::NotStarted,
+                        Passage::Passed | Passage::None => Exchange::Broken,
+                    };
                 }
             }
-            // A GET cannot be shut: it may be leaving at this very moment.
-            Err(_elapsed) => has_body && stage.shut(),
-        };
-        if untouched {
-            Exchange::NotStarted
-        } else {
-            Exchange::Broken
         }
     }
 
-    async fn read(&self, mut response: Response) -> Result<Answer, reqwest::Error> {
+    fn tell(&self, error: &dyn std::error::Error) {
+        tracing::debug!(
+            gateway.name = self.name,
+            cause = chain(error),
+            "the call to SMS gateway {} failed",
+            self.name
+        );
+    }
+
+    async fn converse(
+        &self,
+        connection: &mut Connection,
+        call: &Call,
+    ) -> Result<Answer, hyper::Error> {
+        let mut request = Request::new(Whole::from(call.body.clone()));
+        *request.method_mut() = call.method.clone();
+        *request.uri_mut() = target(&call.url);
+        let headers = request.headers_mut();
+        headers.extend(self.headers.clone());
+        headers.extend(call.headers.clone());
+        let response = connection.sender.send_request(request).await?;
+        self.read(response).await
+    }
+
+    async fn read(&self, response: Response<Incoming>) -> Result<Answer, hyper::Error> {
         let status = response.status().as_u16();
         let retry_after = response
             .headers()
             .get(RETRY_AFTER)
             .and_then(|value| value.to_str().ok())
             .and_then(|value| retry_after::parse(value, self.clock.now()));
+        let mut incoming = response.into_body();
         let mut body = BytesMut::new();
-        while let Some(chunk) = response.chunk().await? {
+        while let Some(frame) = next_frame(&mut incoming).await {
+            let Ok(chunk) = frame?.into_data() else {
+                continue;
+            };
             if body.len() + chunk.len() > LONGEST_ANSWER {
                 return Ok(Answer {
                     status,
@@ -168,51 +220,21 @@ impl HttpClient {
             body: AnswerBody::Complete(body.freeze()),
         })
     }
+}
 
-    /// Asks `url` for anything at all with a method that sends no message.
-    ///
-    /// # Errors
-    /// That it cannot be reached, that it refuses the credentials, or that it has moved.
-    pub(in crate::adapters::sms) async fn probe(
-        &self,
-        method: Method,
-        url: Url,
-        deadline: Duration,
-    ) -> Result<String, String> {
-        let at = self.origin();
-        let started = Instant::now();
-        let call = self.client.execute(Request::new(method, url));
-        let status = match tokio::time::timeout(deadline, call).await {
-            Ok(Ok(response)) => response.status().as_u16(),
-            Ok(Err(error)) => {
-                let cause = chain(&error.without_url());
-                return Err(format!(
-                    "{at} cannot be reached ({cause}); check url, DNS, firewall and certificate"
-                ));
-            }
-            Err(_elapsed) => {
-                return Err(format!(
-                    "{at} gave no answer within {deadline:?}; check url and firewall"
-                ));
-            }
-        };
-        match status {
-            401 | 403 => Err(format!(
-                "{at} refuses our credentials (HTTP {status}); check auth, and whether the gateway lets this machine's address in"
-            )),
-            301 | 302 | 303 | 307 | 308 => Err(format!(
-                "{at} sends us elsewhere (HTTP {status}); put the new address into url"
-            )),
-            _ => Ok(format!(
-                "{at} answers (HTTP {status}, {} ms)",
-                started.elapsed().as_millis()
-            )),
-        }
-    }
+async fn next_frame(body: &mut Incoming) -> Option<Result<http_body::Frame<Bytes>, hyper::Error>> {
+    std::future::poll_fn(|context| std::pin::Pin::new(&mut *body).poll_frame(context)).await
+}
+
+/// Path and query, as a request to the server itself has them.
+fn target(url: &Url) -> Uri {
+    let target = &url[Position::BeforePath..Position::AfterQuery];
+    // A URL holds only what a URI may; should the two ever differ, the path alone is asked for.
+    Uri::try_from(target).unwrap_or_default()
 }
 
 /// The error and its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

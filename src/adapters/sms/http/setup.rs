@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use reqwest::Url;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use url::Url;
 
 use crate::adapters::sms::settings::Auth;
 use crate::ports::BoxError;

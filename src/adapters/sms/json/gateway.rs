@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use reqwest::{Method, Request};
+use hyper::Method;
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 use super::classify::classify;
 use super::settings::{HttpMethod, JsonSettings};
 use super::wire::{self, Message};
-use crate::adapters::sms::http::client::HttpClient;
+use crate::adapters::sms::http::client::{Call, HttpClient};
 use crate::adapters::sms::http::setup::{BasicAuth, BuildError};
 use crate::adapters::sms::settings::Settings;
 use crate::domain::outcome::{Fault, Outcome};
@@ -92,14 +92,19 @@ impl Gateway for JsonGateway {
         let Ok(body) = wire::encode(&wire, &self.settings) else {
             return wrong_channel();
         };
-        let mut request = Request::new(self.method.clone(), self.http.url());
-        let headers = request.headers_mut();
+        let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let (Some(name), Ok(value)) = (&self.idempotency, HeaderValue::from_str(&reference)) {
             headers.insert(name, value);
         }
+        let call = Call {
+            method: self.method.clone(),
+            url: self.http.url(),
+            headers,
+            body,
+        };
         classify(
-            &self.http.exchange(request, body, slot, deadline).await,
+            &self.http.exchange(call, slot, deadline).await,
             &self.settings,
         )
     }
@@ -111,6 +116,10 @@ impl Gateway for JsonGateway {
 
     fn concurrency(&self) -> usize {
         self.http.concurrency()
+    }
+
+    fn lead(&self) -> Duration {
+        self.http.lead()
     }
 }
 

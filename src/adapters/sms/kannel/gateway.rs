@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use reqwest::{Method, Request};
+use hyper::Method;
+use hyper::header::HeaderMap;
 
 use super::classify::classify;
 use super::wire::{self, Message};
-use crate::adapters::sms::http::client::HttpClient;
+use crate::adapters::sms::http::client::{Call, HttpClient};
 use crate::adapters::sms::http::setup::{BasicAuth, BuildError};
 use crate::adapters::sms::settings::{Auth, Settings};
 use crate::domain::outcome::{Fault, Outcome};
@@ -63,14 +64,13 @@ impl Gateway for KannelGateway {
             reference: &message.delivery.client_reference(),
             report_url: self.report_url.as_deref(),
         };
-        let url = wire::encode(self.http.url(), &self.auth, &message);
-        let request = Request::new(Method::GET, url);
-        classify(
-            &self
-                .http
-                .exchange(request, Bytes::new(), slot, deadline)
-                .await,
-        )
+        let call = Call {
+            method: Method::GET,
+            url: wire::encode(self.http.url(), &self.auth, &message),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        };
+        classify(&self.http.exchange(call, slot, deadline).await)
     }
 
     /// With our credentials and without a receiver: nothing that could be sent.
@@ -81,5 +81,9 @@ impl Gateway for KannelGateway {
 
     fn concurrency(&self) -> usize {
         self.http.concurrency()
+    }
+
+    fn lead(&self) -> Duration {
+        self.http.lead()
     }
 }

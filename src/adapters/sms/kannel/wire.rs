@@ -1,7 +1,7 @@
 //! The format: a query out, a line of text back (Kannel user guide, "Using the HTTP interface to send
 //! SMS messages").
 
-use reqwest::Url;
+use url::Url;
 
 use crate::adapters::sms::settings::{Auth, percent_encode};
 use crate::domain::sms_parts::{self, Encoding};

@@ -37,6 +37,7 @@ pub(super) struct Fake {
     pub(super) address: SocketAddr,
     whole: Arc<Mutex<Vec<String>>>,
     open: Arc<AtomicUsize>,
+    total: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -56,12 +57,15 @@ impl Fake {
         let script = Arc::new(Mutex::new(acts));
         let open = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&open);
+        let total = Arc::new(AtomicUsize::new(0));
+        let ever = Arc::clone(&total);
         let task = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let serving = serve(stream, Arc::clone(&script), Arc::clone(&seen));
                 let count = Arc::clone(&count);
                 count.fetch_add(1, Ordering::SeqCst);
+                ever.fetch_add(1, Ordering::SeqCst);
                 connections.spawn(async move {
                     serving.await;
                     count.fetch_sub(1, Ordering::SeqCst);
@@ -72,6 +76,7 @@ impl Fake {
             address,
             whole,
             open,
+            total,
             task,
         }
     }
@@ -79,6 +84,11 @@ impl Fake {
     /// How many connections are being served.
     pub(super) fn open(&self) -> usize {
         self.open.load(Ordering::SeqCst)
+    }
+
+    /// How many connections there were.
+    pub(super) fn connections(&self) -> usize {
+        self.total.load(Ordering::SeqCst)
     }
 
     pub(super) fn url(&self) -> String {

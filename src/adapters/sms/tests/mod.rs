@@ -4,4 +4,5 @@ mod connecting;
 mod fake;
 mod keep_alive;
 mod misbehaviour;
+mod slots;
 mod support;

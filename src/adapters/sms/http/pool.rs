@@ -1,0 +1,84 @@
+//! Connections that wait for the next message, the one used last first.
+
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::dial::{Connection, DialError, Dialer};
+use crate::domain::estimate::Estimate;
+
+/// Connecting is taken to last so long until it was done once: a few round trips.
+const CONNECTING: Duration = Duration::from_millis(60);
+
+/// What else happens between taking a connection and the first byte.
+const HANDLING: Duration = Duration::from_millis(2);
+
+#[derive(Debug)]
+pub(super) struct Pool {
+    dialer: Dialer,
+    idle: Mutex<Vec<(Connection, Instant)>>,
+    most: usize,
+    keep: Duration,
+    connecting: Mutex<Estimate>,
+}
+
+/// Where a connection comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// It waited; the other side may just have closed it.
+    Idle,
+    /// It is new.
+    New,
+}
+
+impl Pool {
+    /// Keeps up to `most` connections, each for up to `keep` without use.
+    pub(super) fn new(dialer: Dialer, most: usize, keep: Duration) -> Self {
+        Self {
+            dialer,
+            idle: Mutex::default(),
+            most,
+            keep,
+            connecting: Mutex::new(Estimate::guess(CONNECTING)),
+        }
+    }
+
+    /// A connection that is ready for a request.
+    pub(super) async fn take(&self) -> Result<(Connection, Origin), DialError> {
+        while let Some(mut idle) = self.pop() {
+            if idle.sender.ready().await.is_ok() {
+                return Ok((idle, Origin::Idle));
+            }
+        }
+        let began = Instant::now();
+        let new = self.dialer.dial().await?;
+        self.connecting.lock().observe(began.elapsed());
+        Ok((new, Origin::New))
+    }
+
+    fn pop(&self) -> Option<Connection> {
+        let mut idle = self.idle.lock();
+        idle.retain(|(connection, since)| {
+            !connection.sender.is_closed() && since.elapsed() < self.keep
+        });
+        idle.pop().map(|(connection, _)| connection)
+    }
+
+    /// Keeps a connection whose answer was read to the end, or that was not used at all.
+    pub(super) fn give_back(&self, connection: Connection) {
+        let mut idle = self.idle.lock();
+        if idle.len() < self.most && !connection.sender.is_closed() {
+            idle.push((connection, Instant::now()));
+        }
+    }
+
+    /// How long before it is needed a connection should be asked for.
+    pub(super) fn lead(&self) -> Duration {
+        if self.idle.lock().is_empty() {
+            self.connecting.lock().high() + HANDLING
+        } else {
+            HANDLING
+        }
+    }
+}
