@@ -8,6 +8,7 @@ mod classify;
 mod dial;
 mod message;
 mod opening;
+mod pace;
 mod pool;
 mod relay;
 mod relay_url;

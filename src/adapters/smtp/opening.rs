@@ -17,7 +17,8 @@ use super::wire::Offers;
 impl Connection {
     /// Connects, greets, encrypts and logs in.
     pub(super) async fn open(target: &Arc<Target>, until: Instant) -> Result<Self, Failure> {
-        let limit = until.min(Instant::now() + target.timeouts.connect);
+        let begun = Instant::now();
+        let limit = until.min(begun + target.timeouts.connect);
         let tcp = within(limit, Stage::Connect, connect(&target.url)).await?;
         let line = match target.url.tls() {
             Tls::Off | Tls::WhenOffered | Tls::Required => Line::Plain(tcp),
@@ -45,6 +46,7 @@ impl Connection {
         this = this.secured(until).await?;
         this.log_in(until).await?;
         this.in_step = true;
+        target.pace.opening_took(begun.elapsed());
         Ok(this)
     }
 

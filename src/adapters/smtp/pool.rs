@@ -40,6 +40,11 @@ impl Pool {
         }
     }
 
+    /// Whether a connection waits for a message.
+    pub(super) fn has_idle(&self) -> bool {
+        !self.idle.lock().is_empty()
+    }
+
     /// Waits for a slot; `None` if there was none in time.
     pub(super) async fn slot(&self, until: Instant) -> Option<Slot<'_>> {
         let permit = timeout_at(until, self.slots.acquire()).await.ok()?.ok()?;

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::classify::{Answer, classify};
 use super::dial::TlsMaker;
 use super::message::{LetterError, write_letter};
+use super::pace::Pace;
 use super::pool::Pool;
 use super::relay_url::{RelayUrl, Tls};
 use super::session::{Dispatch, Failure, Target};
@@ -77,6 +78,7 @@ impl SmtpRelay {
             recycle,
             pipelining,
             tls,
+            pace: Pace::default(),
         });
         Ok(Self {
             name,
@@ -202,6 +204,15 @@ impl Gateway for SmtpRelay {
 
     fn concurrency(&self) -> usize {
         self.connections
+    }
+
+    fn lead(&self) -> Duration {
+        let pace = &self.target.pace;
+        if self.pool.has_idle() {
+            pace.of_dialogue()
+        } else {
+            pace.from_the_start()
+        }
     }
 }
 

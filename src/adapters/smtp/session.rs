@@ -10,10 +10,18 @@ use tokio::time::{Instant, timeout_at};
 
 use super::classify::{Answer, Stage};
 use super::dial::{Line, TlsMaker};
+use super::pace::Pace;
 use super::relay_url::RelayUrl;
 use super::settings::{Credentials, Recycle, Timeouts};
 use super::wire::{Commands, Offers, Reply, take_reply};
 use crate::ports::slot::Slot;
+
+/// What ends a message.
+const FINAL_DOT: &[u8] = b".\r\n";
+
+/// A text of so many bytes certainly goes to the socket in one write together with its dot; a longer
+/// one may be held up in the middle, and its dot would leave late.
+const AT_ONCE: usize = 8 * 1024;
 
 /// What every connection of a relay has in common.
 #[derive(Debug)]
@@ -25,6 +33,7 @@ pub(super) struct Target {
     pub(super) recycle: Recycle,
     pub(super) pipelining: bool,
     pub(super) tls: TlsMaker,
+    pub(super) pace: Pace,
 }
 
 /// Where a dialogue stopped, and on what.
@@ -43,7 +52,7 @@ impl Failure {
 /// What a message looks like on the wire.
 pub(super) struct Dispatch {
     pub(super) commands: Commands,
-    /// With doubled dots and the final one.
+    /// With doubled dots and [`FINAL_DOT`].
     pub(super) body: Vec<u8>,
 }
 
@@ -74,10 +83,19 @@ impl Connection {
         slot: Slot,
         until: Instant,
     ) -> Result<Reply, Failure> {
+        if slot.is_over() {
+            return Err(Failure::at(Stage::MailFrom, Answer::Late));
+        }
         self.in_step = false;
-        let sent = match self.envelope(&dispatch.commands, until).await {
-            Ok(()) => self.body(&dispatch.body, slot, until).await,
-            Err(failure) => Err(failure),
+        let begun = Instant::now();
+        let sent = match self.envelope(&dispatch.commands, &slot, until).await {
+            Ok(()) => self.body(&dispatch.body, slot, begun, until).await,
+            Err(failure) => {
+                if failure.answer == Answer::Late {
+                    self.target.pace.dialogue_took(begun.elapsed());
+                }
+                Err(failure)
+            }
         };
         self.last_used = Instant::now();
         match &sent {
@@ -85,12 +103,18 @@ impl Connection {
                 self.messages += 1;
                 self.refusals = 0;
             }
+            Err(failure) if failure.answer == Answer::Late => {}
             Err(_) => self.refusals += 1,
         }
         sent
     }
 
-    async fn envelope(&mut self, commands: &Commands, until: Instant) -> Result<(), Failure> {
+    async fn envelope(
+        &mut self,
+        commands: &Commands,
+        slot: &Slot,
+        until: Instant,
+    ) -> Result<(), Failure> {
         let reset = if self.begun { "RSET\r\n" } else { "" };
         let resetting = std::mem::take(&mut self.begun);
         if self.target.pipelining && self.offers.pipelining {
@@ -109,6 +133,12 @@ impl Connection {
             (Stage::RcptTo, commands.rcpt.as_str(), 2),
             (Stage::Data, "DATA\r\n", 3),
         ] {
+            if stage == Stage::Data && slot.is_over() {
+                // After DATA only hanging up would take it back.
+                self.in_step = true;
+                self.begun = true;
+                return Err(Failure::at(stage, Answer::Late));
+            }
             if let Err(failure) = self.ask(stage, command, class, until).await {
                 let refused = is_refusal(&failure.answer);
                 self.in_step = refused;
@@ -155,22 +185,41 @@ impl Connection {
         }
     }
 
-    /// Body and final dot in one write. As long as a write has not taken the last byte, the dot has
-    /// not left; the deadline is looked at before, and bounds the writing too.
-    async fn body(&mut self, body: &[u8], slot: Slot, until: Instant) -> Result<Reply, Failure> {
-        within(until, Stage::Body, async {
+    /// The text goes as soon as it may, the final dot when the slot opens; both in one write if it has
+    /// opened and the text is short. As long as a write has not taken the last byte, the dot has not
+    /// left; the deadline and the slot are looked at before, and the deadline bounds the writing too.
+    async fn body(
+        &mut self,
+        body: &[u8],
+        slot: Slot,
+        begun: Instant,
+        until: Instant,
+    ) -> Result<Reply, Failure> {
+        let mut rest = body;
+        if !slot.opens_in().is_zero() || body.len() > AT_ONCE {
+            let (text, dot) = body.split_at(body.len().saturating_sub(FINAL_DOT.len()));
+            self.write(Stage::Body, text, until).await?;
+            rest = dot;
+        }
+        self.target.pace.dialogue_took(begun.elapsed());
+        let opened = async {
             slot.opened().await;
             Ok(())
-        })
-        .await?;
+        };
+        within(until, Stage::Body, opened).await?;
         if Instant::now() >= until {
             return Err(Failure::at(Stage::Body, Answer::TimedOut));
+        }
+        if !self.line.is_quiet() {
+            // Whatever it says, or that it hung up: it says so before the dot.
+            let reply = self.read(Stage::Body, until).await?;
+            return Err(Failure::at(Stage::Body, Answer::Reply(reply)));
         }
         if slot.pass().is_err() {
             return Err(Failure::at(Stage::Body, Answer::Late));
         }
         let limit = until.min(Instant::now() + self.target.timeouts.command);
-        within(limit, Stage::Body, closed(self.line.write_all(body))).await?;
+        within(limit, Stage::Body, closed(self.line.write_all(rest))).await?;
         let limit = until.min(Instant::now() + self.target.timeouts.final_dot);
         within(limit, Stage::AfterDot, closed(self.line.flush())).await?;
         let reply = self.read(Stage::AfterDot, limit).await?;
