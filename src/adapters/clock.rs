@@ -36,6 +36,10 @@ impl Clock for SystemClock {
         Monotonic(u64::try_from(micros(clock_gettime(STEADY))).unwrap_or(0))
     }
 
+    fn told(&self) -> u64 {
+        u64::try_from(micros(clock_gettime(ClockId::Monotonic))).unwrap_or(0)
+    }
+
     async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
     }

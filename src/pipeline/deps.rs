@@ -274,6 +274,11 @@ impl Deps {
         self.alive_until.store(until.0, Ordering::Release);
     }
 
+    /// Until when nobody can take this worker for dead.
+    pub fn alive_until(&self) -> Monotonic {
+        Monotonic(self.alive_until.load(Ordering::Acquire))
+    }
+
     /// Whether nobody can have taken this worker for dead yet: the condition of every first byte
     /// . A machine that was suspended finds out here.
     pub fn is_alive(&self, now: Monotonic) -> bool {

@@ -4,6 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
+
+use crate::domain::estimate::Estimate;
 use crate::domain::ids::{Position, Reference};
 use crate::domain::kinds::{Channel, Lane};
 use crate::domain::status::Reason;
@@ -15,13 +18,13 @@ use crate::ports::store::{
 use crate::telemetry::record;
 
 use super::claim::Claimer;
-use super::deps::Deps;
+use super::deps::{Deps, Route};
 use super::gate::{Gate, gate_again, withhold};
 use super::give_back::give_back;
 use super::line::Line;
 use super::ready::{Held, Ready, ReadySet};
 use super::settle::Settler;
-use super::wire::Flight;
+use super::wire::{Flight, lead};
 
 /// Tries in one intent transaction at most.
 const BATCH: usize = 500;
@@ -41,6 +44,8 @@ pub struct Pump {
     claimer: Arc<Claimer>,
     settler: Settler,
     lines: Vec<Arc<Line>>,
+    /// How old an answer about slots is when it comes: the rest of its transaction.
+    answer: Mutex<Estimate>,
 }
 
 impl Pump {
@@ -65,6 +70,7 @@ impl Pump {
             claimer,
             settler,
             lines,
+            answer: Mutex::new(Estimate::guess(Duration::ZERO)),
         }
     }
 
@@ -123,6 +129,13 @@ impl Pump {
         line.pay(messages, total);
     }
 
+    /// No slot is of use before the answer is here and the gateway ready for it. Half of what a slot
+    /// may be late is taken off: an idle fleet sends at once.
+    fn lead(&self, route: &Route) -> Duration {
+        let needed = lead(route) + self.answer.lock().high();
+        needed.saturating_sub(self.deps.policy.slot_tolerance / 2)
+    }
+
     /// One intent transaction on a line.
     async fn batch(&self, line: &Arc<Line>, room: usize) -> Duration {
         let taken = self.take(room).await;
@@ -134,6 +147,7 @@ impl Pump {
         let batch = IntentBatch {
             gateway: line.route.name.clone(),
             rate: line.route.rate,
+            lead: self.lead(&line.route),
             ahead: if urgent {
                 policy.slots_ahead_urgent
             } else {
@@ -194,6 +208,9 @@ impl Pump {
     /// Sends what was granted on its way, settles what was refused, puts the rest back.
     async fn launch(&self, line: &Arc<Line>, taken: Vec<Ready>, intents: Intents) -> Duration {
         let arrived = self.deps.clock.monotonic();
+        self.answer.lock().observe(intents.read_ago);
+        // The slots count from when the store's clock was read, not from when the commit was done.
+        let read_at = arrived.minus(intents.read_ago);
         self.charge(line, intents.granted.len());
         let mut taken: Vec<Option<Ready>> = taken.into_iter().map(Some).collect();
         for Granted { index, starts_in } in intents.granted {
@@ -206,7 +223,7 @@ impl Pump {
                 line: Arc::clone(line),
                 settler: self.settler.clone(),
                 ready,
-                starts_at: arrived.plus(starts_in),
+                starts_at: read_at.plus(starts_in),
             };
             line.took_off();
             drop(self.deps.tracker.spawn(flight.fly()));
@@ -222,7 +239,7 @@ impl Pump {
         }
         self.ready.put_back(self.channel, rest);
         // Some slots at once are worth a transaction, one is not: the horizon is longer than this.
-        line.busy_until(arrived.plus(intents.next_in.min(Duration::from_secs(1)) + COLLECT));
+        line.busy_until(read_at.plus(intents.next_in.min(Duration::from_secs(1)) + COLLECT));
         Duration::ZERO
     }
 

@@ -8,6 +8,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::ports::clock::Monotonic;
 
 use super::deps::Route;
+use super::late::Late;
 
 /// Tries may queue for a free request so long; with quick gateways that makes larger batches.
 const QUEUE_FOR: f64 = 0.030;
@@ -20,6 +21,8 @@ const QUEUE_AT_MOST: f64 = 8.0;
 pub struct Line {
     /// The route.
     pub route: Route,
+    /// What was late for its slots.
+    pub late: Late,
     requests: Semaphore,
     in_flight: AtomicUsize,
     /// Exponentially weighted mean of the time a submit takes, in microseconds.
@@ -34,6 +37,7 @@ impl Line {
     /// A line that nothing is known of.
     pub fn new(route: Route) -> Self {
         Self {
+            late: Late::default(),
             requests: Semaphore::new(route.gateway.concurrency().max(1)),
             in_flight: AtomicUsize::new(0),
             mean_micros: AtomicU64::new(20_000),

@@ -15,6 +15,7 @@ pub mod intake;
 pub mod intent;
 pub mod jobs_from_broker;
 pub mod labels;
+pub mod late;
 pub mod line;
 pub mod publish;
 pub mod ready;

@@ -12,7 +12,7 @@ use crate::ports::clock::Monotonic;
 use crate::ports::slot::Slot;
 use crate::telemetry::record;
 
-use super::deps::Deps;
+use super::deps::{Deps, Route};
 use super::gate::case;
 use super::line::Line;
 use super::ready::Ready;
@@ -20,6 +20,35 @@ use super::settle::{Settler, after_try, forfeit};
 
 /// A gateway is left alone for so long when it refuses us and does not say for how long.
 const PAUSE: Duration = Duration::from_secs(5);
+
+/// What one message's fault says about all of them is believed for so long at most.
+const PAUSE_BY_ONE: Duration = Duration::from_mins(1);
+
+/// No gateway is given more time than this to get ready for a slot.
+const LONGEST_LEAD: Duration = Duration::from_secs(10);
+
+/// How long before its slot a message begins on this route.
+pub fn lead(route: &Route) -> Duration {
+    route.gateway.lead().min(LONGEST_LEAD)
+}
+
+/// For how long the fleet leaves the gateway alone after `outcome`.
+fn pause_after(outcome: &Outcome) -> Option<Duration> {
+    const SHORTEST: Duration = Duration::from_millis(100);
+    match outcome {
+        Outcome::NotSent(Fault::Channel { retry_after }) => Some(
+            retry_after
+                .unwrap_or(PAUSE)
+                .clamp(SHORTEST, Duration::from_hours(1)),
+        ),
+        Outcome::NotSent(Fault::Transient { retry_after }) => {
+            retry_after.map(|wait| wait.clamp(SHORTEST, PAUSE_BY_ONE))
+        }
+        Outcome::NotSent(Fault::Permanent { .. } | Fault::Late)
+        | Outcome::Accepted { .. }
+        | Outcome::Unknown => None,
+    }
+}
 
 /// One try between its intent and its outcome.
 #[derive(Debug)]
@@ -41,8 +70,8 @@ impl Flight {
     pub async fn fly(self) {
         let settlement = match self.send().await {
             Some(outcome) => {
-                if let Outcome::NotSent(Fault::Channel { retry_after }) = &outcome {
-                    self.pause(*retry_after).await;
+                if let Some(pause) = pause_after(&outcome) {
+                    self.pause(pause).await;
                 }
                 after_try(&self.deps, &self.ready.held, &outcome)
             }
@@ -56,55 +85,76 @@ impl Flight {
         }
     }
 
-    /// `None`: the slot is over, or this worker may be taken for dead; nothing was sent.
+    /// `None`: the slot is over, the gateway is left alone since it was granted, or this worker may be
+    /// taken for dead; nothing was sent.
     async fn send(&self) -> Option<Outcome> {
         let clock = &self.deps.clock;
+        let route = &self.line.route;
+        // What others may have taken over is not sent, whatever the slot says.
+        let closes = self
+            .starts_at
+            .plus(self.deps.policy.slot_tolerance)
+            .min(self.deps.alive_until());
+        clock.sleep_until(self.starts_at.minus(lead(route))).await;
+        let permit = tokio::select! {
+            biased;
+            permit = self.line.request() => permit,
+            () = clock.sleep_until(closes) => None,
+        };
         let now = clock.monotonic();
-        if self.starts_at > now {
-            clock.sleep(self.starts_at.since(now)).await;
-        }
-        let _permit = self.line.request().await?;
-        let now = clock.monotonic();
-        if now.since(self.starts_at) > self.deps.policy.slot_tolerance || !self.deps.is_alive(now) {
-            record::slot_forfeited(&self.line.route.name);
+        let (Some(_permit), true) = (permit, now <= closes && !self.line.is_paused(now)) else {
+            record::slot_forfeited(&route.name);
             return None;
-        }
-        // The slot may lie behind the end of a window or a deadline: the last look (I-7, I-12).
-        let last = plan::decide(&case(&self.ready.held, clock.now()));
-        if !matches!(last, Verdict::Send { .. }) {
+        };
+        // The slot may lie behind the end of a window or a deadline: the last look (I-7, I-12) is
+        // at the latest moment at which it could go.
+        let latest = clock.now().plus(closes.since(now));
+        if !matches!(
+            plan::decide(&case(&self.ready.held, latest)),
+            Verdict::Send { .. }
+        ) {
             return None;
         }
         let slot = Slot::new(
             Arc::clone(clock),
-            self.line.route.name.as_str(),
+            route.name.as_str(),
             self.ready.outbound.cost(),
             self.starts_at,
-            self.starts_at.plus(self.deps.policy.slot_tolerance),
+            closes,
         );
-        let submit =
-            self.line
-                .route
-                .gateway
-                .submit(&self.ready.outbound, slot, self.line.route.deadline);
+        let deadline = route.deadline + slot.opens_in();
+        let submit = route.gateway.submit(&self.ready.outbound, slot, deadline);
         let outcome = AssertUnwindSafe(submit).catch_unwind().await.unwrap_or_else(|_panic| {
-            tracing::error!(gateway.name = %self.line.route.name, "the gateway's adapter panicked; the try is unknown");
+            tracing::error!(gateway.name = %route.name, "the gateway's adapter panicked; the try is unknown");
             Outcome::Unknown
         });
         let took = clock.monotonic().since(now);
         if outcome == Outcome::NotSent(Fault::Late) {
-            record::slot_forfeited(&self.line.route.name);
-            return None;
+            record::slot_forfeited(&route.name);
+            return self.too_slow();
         }
         self.line.took(took);
-        record::wire(&self.line.route.name, outcome.as_str(), took);
+        record::wire(&route.name, outcome.as_str(), took);
         Some(outcome)
     }
 
-    /// Not about this message: the whole fleet leaves the gateway alone for a while.
-    async fn pause(&self, retry_after: Option<Duration>) {
-        let pause = retry_after
-            .unwrap_or(PAUSE)
-            .clamp(Duration::from_millis(100), Duration::from_hours(1));
+    /// The gateway was too slow for the slot. Once is nobody's fault; a message that is late again and
+    /// again would take one slot after the other from those that are not, and so waits its turn.
+    fn too_slow(&self) -> Option<Outcome> {
+        if !self.line.late.is_enough(self.ready.outbound.delivery) {
+            return None;
+        }
+        let name = &self.line.route.name;
+        tracing::debug!(
+            gateway.name = %name,
+            delivery.id = %self.ready.outbound.delivery,
+            "{name} was too slow for this delivery too often; it waits as after a fault"
+        );
+        Some(Outcome::NotSent(Fault::Transient { retry_after: None }))
+    }
+
+    /// The whole fleet leaves the gateway alone for a while.
+    async fn pause(&self, pause: Duration) {
         let name = &self.line.route.name;
         let now = self.deps.clock.monotonic();
         if !self.line.is_paused(now) {

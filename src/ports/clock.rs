@@ -22,6 +22,15 @@ impl Monotonic {
         )
     }
 
+    /// `self - duration`, at the earliest the start of the clock.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(
+            self.0
+                .saturating_sub(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)),
+        )
+    }
+
     /// `self - earlier`, zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
@@ -35,6 +44,21 @@ pub trait Clock: Send + Sync + std::fmt::Debug {
     fn now(&self) -> Timestamp;
     /// The steady clock: for deadlines on the wire and for slots.
     fn monotonic(&self) -> Monotonic;
+    /// The steady clock as other programs on this machine have it, in microseconds: for what is told
+    /// to them. On Unix `CLOCK_MONOTONIC`.
+    fn told(&self) -> u64 {
+        self.monotonic().0
+    }
     /// Returns once `duration` has passed on the steady clock.
     async fn sleep(&self, duration: Duration);
+    /// Returns once the steady clock shows `at`, never before.
+    async fn sleep_until(&self, at: Monotonic) {
+        loop {
+            let left = at.since(self.monotonic());
+            if left.is_zero() {
+                return;
+            }
+            self.sleep(left).await;
+        }
+    }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::clock::{Clock, Monotonic};
 
 /// Where the point of no return is told (level debug): one event per message that passes it, with
-/// `gateway.name`, `parts`, `at_us` (the steady clock; on one machine the same for all processes)
+/// `gateway.name`, `parts`, `at_us` ([`Clock::told`]; on one machine the same for all processes)
 /// and `late_us` (how far into the slot). Nothing of the message.
 pub const TARGET: &str = "budstikke::wire";
 
@@ -66,13 +66,7 @@ impl Slot {
 
     /// Returns once it has opened.
     pub async fn opened(&self) {
-        loop {
-            let left = self.opens_in();
-            if left.is_zero() {
-                return;
-            }
-            self.clock.sleep(left).await;
-        }
+        self.clock.sleep_until(self.opens).await;
     }
 
     /// The point of no return: whoever is let past MUST hand over the last byte at once, without
@@ -90,7 +84,7 @@ impl Slot {
             {
                 gateway.name = &*self.gateway,
                 parts = self.parts,
-                at_us = now.0,
+                at_us = self.clock.told(),
                 late_us = now.0.saturating_sub(self.opens.0),
             },
             "{} parts leave for {}",

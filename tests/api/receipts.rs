@@ -143,6 +143,7 @@ async fn sent(api: &Api, gateway: &str, reference: &str) {
     let batch = IntentBatch {
         gateway: gateway.to_owned(),
         rate: Rate::new(100.0, 1).unwrap(),
+        lead: std::time::Duration::ZERO,
         ahead: Duration::from_secs(1),
         entries: vec![entry],
     };

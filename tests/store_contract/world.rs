@@ -198,6 +198,7 @@ pub fn batch(entries: Vec<IntentEntry>) -> IntentBatch {
     IntentBatch {
         gateway: GATEWAY.to_owned(),
         rate: Rate::new(1e6, 100_000).unwrap(),
+        lead: std::time::Duration::ZERO,
         ahead: Duration::from_millis(250),
         entries,
     }

@@ -47,7 +47,7 @@ impl Pace {
     }
 
     /// The same, if the connection has to be opened first.
-    pub(super) fn from_the_start(&self) -> Duration {
+    pub(super) fn with_opening(&self) -> Duration {
         self.opening.lock().high() + self.of_dialogue()
     }
 }

@@ -211,7 +211,7 @@ impl Gateway for SmtpRelay {
         if self.pool.has_idle() {
             pace.of_dialogue()
         } else {
-            pace.from_the_start()
+            pace.with_opening()
         }
     }
 }

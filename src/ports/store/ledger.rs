@@ -58,7 +58,10 @@ pub struct IntentBatch {
     pub gateway: String,
     /// Its rate.
     pub rate: Rate,
-    /// No slot further ahead than this (250 ms; urgent 500 ms).
+    /// No slot earlier than this from now: what the worker needs for the answer to reach it, to
+    /// connect and to speak up to the point of no return.
+    pub lead: Duration,
+    /// No slot further ahead than this (250 ms; urgent 500 ms), counted after `lead`.
     pub ahead: Duration,
     /// In order of precedence: the first get the slots.
     pub entries: Vec<IntentEntry>,
@@ -93,8 +96,11 @@ pub struct Intents {
     pub granted: Vec<Granted>,
     /// Not written, and why.
     pub refused: Vec<(usize, Refused)>,
-    /// How long until the bucket has a slot within reach again.
+    /// How long until the bucket has a slot within reach again, counted like the slots.
     pub next_in: Duration,
+    /// How long before this answer was given the store's clock was read. The slots count from then:
+    /// a slow commit does not make them later.
+    pub read_ago: Duration,
 }
 
 /// One written try.
@@ -102,7 +108,7 @@ pub struct Intents {
 pub struct Granted {
     /// Index in the batch.
     pub index: usize,
-    /// When its slot begins, counted from the arrival of the answer.
+    /// When its slot begins, counted from when the clock was read ([`Intents::read_ago`]).
     pub starts_in: Duration,
 }
 
@@ -155,8 +161,8 @@ pub trait Ledger: Send + Sync {
     /// Writes tries and takes their rate slots in one transaction; committed when it returns. At
     /// most one live try (no outcome, accepted, or unknown) per (delivery, slot), as a constraint.
     ///
-    /// Slots: with `tat` the bucket's theoretical arrival time and `now` the store's clock, an entry
-    /// of cost c starts at `max(tat, now)` and moves `tat` to that plus `c · interval`; entries are
+    /// Slots: with `tat` the bucket's theoretical arrival time and `now` the store's clock plus
+    /// `lead`, an entry of cost c starts at `max(tat, now)` and moves `tat` to that plus `c · interval`; entries are
     /// taken in order while the start is no further ahead than `ahead`, and none while the bucket
     /// is paused. `burst` > 1 lets `tat` lag `(burst - 1) · interval` behind now.
     ///

@@ -2,8 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::{PgConnection, Row};
+use tokio::time::Instant;
 
 use super::entries::{Verdict, judge, take_covers, target};
 use crate::adapters::postgres::connect::PostgresStore;
@@ -50,12 +52,14 @@ pub(super) async fn intend(
     batch: IntentBatch,
 ) -> Result<Intents, StoreError> {
     let batch = Arc::new(batch);
-    store
+    let (mut intents, read_at) = store
         .transact(move |connection| {
             let batch = Arc::clone(&batch);
             Box::pin(async move { run(connection, &batch).await })
         })
-        .await
+        .await?;
+    intents.read_ago = read_at.elapsed();
+    Ok(intents)
 }
 
 /// What is held while the batch is decided.
@@ -63,17 +67,22 @@ struct Held {
     tat: Timestamp,
     paused_until: Option<Timestamp>,
     now: Timestamp,
+    /// When `now` was read, on our own clock; the wait for the locks lies before it.
+    read_at: Instant,
     cancelled: HashSet<JobNo>,
 }
 
-async fn run(connection: &mut PgConnection, batch: &IntentBatch) -> Result<Intents, Fault> {
+async fn run(
+    connection: &mut PgConnection,
+    batch: &IntentBatch,
+) -> Result<(Intents, Instant), Fault> {
     let held = hold(connection, batch).await?;
     let mut verdict = judge(connection, &batch.entries, &held.cancelled).await?;
     let slots = take(
         batch.rate,
         held.tat,
         held.paused_until,
-        held.now,
+        held.now.plus(batch.lead),
         batch.ahead,
         verdict.eligible.iter().map(|i| batch.entries[*i].cost),
     );
@@ -91,11 +100,13 @@ async fn run(connection: &mut PgConnection, batch: &IntentBatch) -> Result<Inten
         write(connection, batch, &held, &slots, &mut granted, &mut verdict).await?;
     }
     verdict.refused.sort_unstable_by_key(|(index, _)| *index);
-    Ok(Intents {
+    let intents = Intents {
         granted,
         refused: verdict.refused,
         next_in: slots.next_in,
-    })
+        read_ago: Duration::ZERO,
+    };
+    Ok((intents, held.read_at))
 }
 
 async fn hold(connection: &mut PgConnection, batch: &IntentBatch) -> Result<Held, Fault> {
@@ -116,6 +127,7 @@ async fn hold(connection: &mut PgConnection, batch: &IntentBatch) -> Result<Held
                 tat: Timestamp(row.try_get(0)?),
                 paused_until: row.try_get::<Option<i64>, _>(1)?.map(Timestamp),
                 now: Timestamp(row.try_get(2)?),
+                read_at: Instant::now(),
                 cancelled: cancelled
                     .unwrap_or_default()
                     .into_iter()

@@ -1,6 +1,7 @@
 //! Tries, written before their first byte, with the slots of the rate.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use sqlx::SqliteConnection;
 
@@ -192,7 +193,7 @@ pub(super) async fn intend(
         batch.rate,
         Timestamp(tat),
         paused_until.map(Timestamp),
-        now,
+        now.plus(batch.lead),
         batch.ahead,
         willing.iter().map(|index| batch.entries[*index].cost),
     );
@@ -215,6 +216,7 @@ pub(super) async fn intend(
         granted,
         refused,
         next_in: slots.next_in,
+        read_ago: Duration::ZERO,
     };
     if intents.granted.is_empty() {
         return Ok(Verdict::NothingToDo(intents));

@@ -1,5 +1,7 @@
 //! The trait, by its files.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,6 +10,7 @@ use super::super::connect::SqliteStore;
 use super::{claim, control, intend, release, settle};
 use crate::domain::ids::{AgencyNo, ClaimId, DeliveryId, WorkerId};
 use crate::domain::time::Timestamp;
+use crate::ports::clock::Monotonic;
 use crate::ports::store::{
     Claim, IntentBatch, Intents, Ledger, SettleReport, Settlement, StoreError, UnknownDelivery,
     Want,
@@ -30,10 +33,18 @@ impl Ledger for SqliteStore {
         }
         let clock = self.inner.clock.clone();
         // The clock is asked inside: waiting for the writer must not age the slots.
-        self.decide(move |connection| {
-            Box::pin(async move { intend::intend(connection, batch, clock.now()).await })
-        })
-        .await
+        let read_at = Arc::new(AtomicU64::new(0));
+        let reading = Arc::clone(&read_at);
+        let decided = self.decide(move |connection| {
+            Box::pin(async move {
+                reading.store(clock.monotonic().0, Ordering::Relaxed);
+                intend::intend(connection, batch, clock.now()).await
+            })
+        });
+        let mut intents = decided.await?;
+        let read_at = Monotonic(read_at.load(Ordering::Relaxed));
+        intents.read_ago = self.inner.clock.monotonic().since(read_at);
+        Ok(intents)
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<SettleReport, StoreError> {
