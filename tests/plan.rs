@@ -408,3 +408,18 @@ fn what_is_withheld_after_an_unknown_try_is_uncertain_and_a_stand_in_that_cannot
     let both = plan::withheld(Reason::NoAddress, 0, true, ChannelRule::Both);
     assert_eq!(both, (Status::NotSent, Some(Reason::NoAddress)));
 }
+
+#[test]
+fn urgent_over_its_quota_keeps_the_window_of_urgent() {
+    // The rules hold the lane asked for, whatever lane was granted.
+    let asked = Rules {
+        lane: Lane::Urgent,
+        ..rules(Class::ServiceMessage, ChannelRule::Sms)
+    };
+    assert_eq!(asked.window_on(Channel::Sms), Window::Anytime);
+    let told = Rules {
+        window: Some(Window::Daytime),
+        ..asked
+    };
+    assert_eq!(told.window_on(Channel::Sms), Window::Daytime);
+}

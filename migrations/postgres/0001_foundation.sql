@@ -22,6 +22,7 @@ CREATE TABLE job (
     name          TEXT NOT NULL,
     content_hash  BYTEA NOT NULL,
     lane          SMALLINT NOT NULL,             -- granted; the rules hold the lane asked for
+    over_quota    INTEGER NOT NULL DEFAULT 0,    -- recipients asked for as urgent that became normal
     rules         TEXT NOT NULL,                 -- JSON, nothing personal
     recipients    INTEGER NOT NULL,
     open          INTEGER NOT NULL,              -- deliveries that are not settled
@@ -105,6 +106,12 @@ CREATE TABLE bucket (
     name          TEXT PRIMARY KEY,
     tat           BIGINT NOT NULL DEFAULT 0,
     paused_until  BIGINT
+) WITH (fillfactor = 50);
+
+-- What each agency used of its urgent quota, by minutes, as JSON (src/domain/urgent_quota.rs).
+CREATE TABLE urgent_use (
+    agency        INTEGER PRIMARY KEY,
+    minutes       TEXT NOT NULL DEFAULT '[]'
 ) WITH (fillfactor = 50);
 
 -- Who may send a text to an address within a job: the first.

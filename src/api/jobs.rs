@@ -62,6 +62,14 @@ pub(super) struct JobReceipt {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<LaneWord>)]
     lane: Option<Lane>,
+    /// How many recipients are treated as normal because your urgent quota was used up; only when
+    /// there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    urgent_over_quota: Option<u64>,
+}
+
+fn over_quota(recipients: u64) -> Option<u64> {
+    (recipients > 0).then_some(recipients)
 }
 
 impl From<JobView> for JobReceipt {
@@ -72,6 +80,7 @@ impl From<JobView> for JobReceipt {
             recipients: view.recipients,
             totals: view.totals.0,
             lane: (view.lane != view.lane_asked).then_some(view.lane),
+            urgent_over_quota: over_quota(view.urgent_over_quota),
         }
     }
 }
@@ -91,6 +100,10 @@ pub(super) struct JobStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<LaneWord>)]
     lane_asked: Option<Lane>,
+    /// How many recipients are treated as normal because your urgent quota was used up; only when
+    /// there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    urgent_over_quota: Option<u64>,
     /// Where it stands.
     state: StateWord,
     /// When it was stored.
@@ -110,6 +123,7 @@ impl From<JobView> for JobStatus {
             class: view.class,
             lane: view.lane,
             lane_asked: (view.lane != view.lane_asked).then_some(view.lane_asked),
+            urgent_over_quota: over_quota(view.urgent_over_quota),
             state: view.state.into(),
             accepted_at: view.accepted_at.to_string(),
             recipients: view.recipients,

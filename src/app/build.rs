@@ -110,6 +110,7 @@ pub async fn directory(config: &Config, store: &dyn Store) -> anyhow::Result<Dir
                     .as_ref()
                     .map_or_else(|| default_mailbox(&agency.name), ToString::to_string),
                 weight: agency.weight,
+                urgent_per_hour: agency.urgent_per_hour,
                 hours: hours(agency.window.as_ref().unwrap_or(&config.window))?,
                 municipality: agency.municipality_number.as_ref().map(ToString::to_string),
             })

@@ -26,4 +26,5 @@ pub mod sms_parts;
 pub mod state;
 pub mod status;
 pub mod time;
+pub mod urgent_quota;
 pub mod window;

@@ -37,6 +37,8 @@ pub struct Agency {
     pub email_from: String,
     /// Its share within a lane.
     pub weight: u32,
+    /// SMS parts and e-mails that it may have accepted as urgent within any 60 minutes.
+    pub urgent_per_hour: u32,
     /// Its hours of the window `daytime`.
     pub hours: DayWindow,
     /// Four digits; what a street audience may reach.

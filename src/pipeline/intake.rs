@@ -9,14 +9,17 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::domain::event::{self, NewEvent, Problem, Totals};
-use crate::domain::ids::{JobName, Reference};
+use crate::domain::ids::{AgencyNo, JobName, Reference};
 use crate::domain::job::parse::{ParseRules, parse};
 use crate::domain::job::{Job, To};
 use crate::domain::kinds::{Class, Lane};
 use crate::domain::plan;
 use crate::domain::status::{Reason, Status};
 use crate::domain::time::Timestamp;
-use crate::ports::store::{Acceptance, JobState, JobView, NewDelivery, NewJob, StoreError};
+use crate::domain::urgent_quota;
+use crate::ports::store::{
+    Acceptance, JobState, JobView, NewDelivery, NewJob, StoreError, UrgentAsk,
+};
 use crate::telemetry::record;
 
 use super::deps::{Agency, Deps};
@@ -203,14 +206,17 @@ impl Intake {
         let mut new = Vec::with_capacity(jobs.len());
         let mut views = Vec::with_capacity(jobs.len());
         for (index, job) in jobs {
-            views.push((index, view(&job)));
+            views.push((index, job.agency, view(&job)));
             new.push(job);
         }
         let accepted = self.deps.store.accept(new).await?;
-        for ((index, view), acceptance) in views.into_iter().zip(accepted) {
+        for ((index, agency, mut view), acceptance) in views.into_iter().zip(accepted) {
             answers[index] = Some(match acceptance {
-                Acceptance::Accepted(_) => {
+                Acceptance::Accepted {
+                    urgent_over_quota, ..
+                } => {
                     record::jobs("accepted");
+                    self.over_quota(agency, &mut view, urgent_over_quota);
                     Answer::Accepted(view)
                 }
                 Acceptance::Repeated(view) => {
@@ -226,6 +232,20 @@ impl Intake {
         self.deps.bells.due.notify_waiters();
         self.deps.bells.events.notify_waiters();
         Ok(())
+    }
+
+    /// Some of the job's recipients are over the urgent quota.
+    fn over_quota(&self, agency: AgencyNo, view: &mut JobView, recipients: u64) {
+        if recipients == 0 {
+            return;
+        }
+        view.urgent_over_quota = recipients;
+        if recipients == view.recipients {
+            view.lane = Lane::Normal;
+        }
+        if let Some(agency) = self.deps.directory.by_no(agency) {
+            record::urgent_over_quota(&agency.id, recipients);
+        }
     }
 
     /// A job that has expired is refused, unless it is a repeat of one that was stored in time.
@@ -279,6 +299,7 @@ impl Intake {
         let mut new = NewJob {
             agency: offer.agency.no,
             lane: job.rules.lane,
+            urgent: urgent(&job, &offer.agency),
             accepted_at: now,
             deliveries,
             events: Vec::new(),
@@ -295,6 +316,14 @@ impl Intake {
         )];
         Ok(new)
     }
+}
+
+/// What an urgent job asks of its agency's quota.
+fn urgent(job: &Job, agency: &Agency) -> Option<UrgentAsk> {
+    (job.rules.lane == Lane::Urgent).then(|| UrgentAsk {
+        per_hour: agency.urgent_per_hour,
+        costs: urgent_quota::costs(job),
+    })
 }
 
 /// All recipients are direct addresses, and no two are the same.
@@ -333,6 +362,7 @@ fn view(new: &NewJob) -> JobView {
         class: new.job.rules.class,
         lane_asked: new.job.rules.lane,
         lane: new.lane,
+        urgent_over_quota: 0,
         state: JobState::Open,
         accepted_at: new.accepted_at,
         recipients: new.job.recipients.len() as u64,

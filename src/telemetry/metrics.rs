@@ -89,7 +89,7 @@ names! {
     OldestDueSeconds = Gauge "budstikke_oldest_due_seconds",
         "How long the oldest due delivery has been waiting, by lane";
     UrgentOverQuota = Counter "budstikke_urgent_over_quota_total",
-        "Deliveries asked for as urgent above the agency's quota, by agency";
+        "Recipients asked for as urgent above the agency's quota, by agency";
     Erased = Counter "budstikke_erased_total", "What retention erased, by kind";
 }
 

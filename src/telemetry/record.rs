@@ -33,10 +33,10 @@ pub fn claim_took(took: Duration) {
     histogram!("budstikke_claim_seconds").record(took.as_secs_f64());
 }
 
-/// So many deliveries were asked for as urgent above the agency's quota.
-pub fn urgent_over_quota(agency: &AgencyId, deliveries: u64) {
+/// So many recipients were asked for as urgent above the agency's quota.
+pub fn urgent_over_quota(agency: &AgencyId, recipients: u64) {
     counter!("budstikke_urgent_over_quota_total", "agency" => agency.to_string())
-        .increment(deliveries);
+        .increment(recipients);
 }
 
 /// A delivery was settled.

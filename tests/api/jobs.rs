@@ -137,3 +137,31 @@ async fn a_preview_shows_what_would_go_out_and_stores_nothing() {
         .await
         .problem(404);
 }
+
+#[tokio::test]
+async fn what_is_over_the_urgent_quota_is_told_with_the_job() {
+    let api = start().await;
+    let urgent = |name, recipients| {
+        let mut body = job(name, recipients);
+        body["lane"] = "urgent".into();
+        Call::post("/v1/jobs").key(OSLO).json(&body)
+    };
+    // The quota is 600 in an hour.
+    let stored = api.call(urgent("leak", 602)).await;
+    assert_eq!(
+        (stored.status, &stored.json()["urgent_over_quota"]),
+        (202, &json!(2))
+    );
+    assert_eq!(stored.json().get("lane"), None, "most of it is urgent");
+    let stored = api.call(urgent("flood", 1)).await;
+    assert_eq!(stored.json()["lane"], "normal");
+    let seen = api.call(Call::get("/v1/jobs/flood").key(OSLO)).await.json();
+    assert_eq!(
+        (
+            &seen["lane"],
+            &seen["lane_asked"],
+            &seen["urgent_over_quota"]
+        ),
+        (&json!("normal"), &json!("urgent"), &json!(1))
+    );
+}

@@ -188,6 +188,7 @@ fn agency(no: AgencyNo, id: AgencyId) -> Agency {
         sms_sender: "Kommunen".to_owned(),
         email_from: "Kommunen <varsel@kommune.example>".to_owned(),
         weight: 1,
+        urgent_per_hour: 600,
         hours: DayWindow::default(),
         municipality: Some("0301".to_owned()),
     }

@@ -19,6 +19,14 @@ macro_rules! every_case {
             what_is_told_without_another_cause_reaches_the_feed,
             empty_batches_are_answered,
         }
+        $run! { urgent_quota:
+            the_first_recipients_within_the_quota_are_urgent_and_the_others_normal,
+            a_repeat_takes_nothing_of_the_quota_and_tells_what_was_over,
+            a_job_in_another_lane_takes_nothing_of_the_quota,
+            jobs_of_one_batch_share_the_quota_in_their_order,
+            the_quota_comes_back_after_an_hour,
+            many_accepting_at_once_never_exceed_the_quota,
+        }
         $run! { jobs_end:
             a_cancelled_job_settles_all_that_waits_and_says_so,
             cancelling_again_changes_nothing,

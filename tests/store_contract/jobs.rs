@@ -105,7 +105,7 @@ pub async fn repeats_and_conflicts_hold_within_one_batch_and_answers_keep_its_or
 
 const fn word(answer: &Acceptance) -> &'static str {
     match answer {
-        Acceptance::Accepted(_) => "new",
+        Acceptance::Accepted { .. } => "new",
         Acceptance::Repeated(_) => "repeat",
         Acceptance::Conflict => "conflict",
     }
@@ -136,7 +136,7 @@ pub async fn several_hundred_jobs_go_in_at_once(w: World) {
     let mut numbers: Vec<JobNo> = answers
         .iter()
         .map(|answer| match answer {
-            Acceptance::Accepted(no) => *no,
+            Acceptance::Accepted { job, .. } => *job,
             other @ (Acceptance::Repeated(_) | Acceptance::Conflict) => panic!("{other:?}"),
         })
         .collect();

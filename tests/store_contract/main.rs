@@ -37,4 +37,5 @@ mod parking;
 mod postgres_server;
 mod retention;
 mod sqlite_file;
+mod urgent_quota;
 mod workers;

@@ -12,7 +12,7 @@ use budstikke::domain::phone::PhoneNumber;
 use budstikke::domain::status::{Reason, Status};
 use budstikke::domain::time::Timestamp;
 use budstikke::ports::store::{
-    Guard, Label, NewDelivery, NewJob, Next, Settlement, TryOutcome, TryResult,
+    Guard, Label, NewDelivery, NewJob, Next, Settlement, TryOutcome, TryResult, UrgentAsk,
 };
 
 /// A job in the making.
@@ -28,6 +28,7 @@ pub struct Making {
     due: Option<Timestamp>,
     content: u8,
     text: String,
+    urgent: Option<UrgentAsk>,
 }
 
 /// A service message to one phone, lane normal, due at once.
@@ -43,6 +44,7 @@ pub fn job(name: &str) -> Making {
         due: None,
         content: 1,
         text: "Hei {{ navn }}".to_owned(),
+        urgent: None,
     };
     job.to(1)
 }
@@ -76,6 +78,16 @@ impl Making {
     pub fn lane(mut self, lane: Lane) -> Self {
         self.lane = lane;
         self
+    }
+
+    /// In lane urgent, with a quota and what each recipient counts.
+    pub fn urgent(mut self, per_hour: u32, costs: &[u32]) -> Self {
+        self.urgent = Some(UrgentAsk {
+            per_hour,
+            costs: costs.to_vec(),
+        });
+        self.to(u16::try_from(costs.len()).unwrap())
+            .lane(Lane::Urgent)
     }
 
     /// Both channels, each with its own delivery.
@@ -165,6 +177,7 @@ impl Making {
                 content_hash: [self.content; 32],
             }),
             lane: self.lane,
+            urgent: self.urgent,
             accepted_at: at,
             deliveries,
             events: vec![event],

@@ -80,7 +80,7 @@ impl World {
     pub async fn accept(&self, job: NewJob) -> JobNo {
         let answers = self.store.accept(vec![job]).await.unwrap();
         match answers.as_slice() {
-            [Acceptance::Accepted(no)] => *no,
+            [Acceptance::Accepted { job, .. }] => *job,
             other => panic!("not accepted: {other:?}"),
         }
     }

@@ -160,7 +160,7 @@ pub(super) struct JobRow {
 macro_rules! job_columns {
     () => {
         "j.no, j.agency, j.name, j.content_hash, j.lane, j.rules, j.recipients, j.open, \
-         j.accepted_at, j.cancelled_at, j.finished_at"
+         j.accepted_at, j.cancelled_at, j.finished_at, j.over_quota"
     };
 }
 pub(super) use job_columns;
@@ -183,6 +183,7 @@ impl JobRow {
                 class: rules.class,
                 lane_asked: rules.lane,
                 lane: lane("job", row.try_get(4)?, no)?,
+                urgent_over_quota: count(row.try_get(11)?),
                 state: if cancelled_at.is_some() {
                     JobState::Cancelled
                 } else if open == 0 && finished {

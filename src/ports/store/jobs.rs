@@ -35,14 +35,26 @@ pub struct NewJob {
     pub agency: AgencyNo,
     /// The job as read.
     pub job: Arc<Job>,
-    /// The lane granted: urgent over its quota is normal here, while the rules keep what was asked.
+    /// The lane asked for. What [`Self::urgent`] has no quota for goes into lane normal, while the
+    /// rules keep what was asked.
     pub lane: Lane,
+    /// The quota of a job in lane urgent; `None`: nothing is counted.
+    pub urgent: Option<UrgentAsk>,
     /// When.
     pub accepted_at: Timestamp,
     /// Its deliveries, in order of position, occasion, channel.
     pub deliveries: Vec<NewDelivery>,
     /// What the agency is told if the job is new (`job.accepted`, and what is settled at once).
     pub events: Vec<NewEvent>,
+}
+
+/// What a job in lane urgent asks of its agency's quota.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UrgentAsk {
+    /// SMS parts and e-mails within any 60 minutes that the agency may have accepted as urgent.
+    pub per_hour: u32,
+    /// What each recipient counts, by position.
+    pub costs: Vec<u32>,
 }
 
 /// A delivery to be stored with its job.
@@ -66,7 +78,12 @@ pub struct NewDelivery {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Acceptance {
     /// Stored.
-    Accepted(JobNo),
+    Accepted {
+        /// Its number.
+        job: JobNo,
+        /// So many of its recipients went into lane normal because the urgent quota was used up.
+        urgent_over_quota: u64,
+    },
     /// The same job with the same content was stored before; nothing changed.
     Repeated(JobView),
     /// Another content is stored under the same name; nothing changed.
@@ -93,8 +110,11 @@ pub struct JobView {
     pub class: Class,
     /// The lane asked for.
     pub lane_asked: Lane,
-    /// The lane granted; differs from `lane_asked` when the urgent quota was used up.
+    /// The lane granted; differs from `lane_asked` when the urgent quota was used up before the
+    /// first recipient.
     pub lane: Lane,
+    /// So many recipients went into lane normal because the urgent quota was used up.
+    pub urgent_over_quota: u64,
     /// Where it stands.
     pub state: JobState,
     /// When it was stored.
@@ -166,6 +186,11 @@ pub trait Jobs: Send + Sync {
     /// [`Acceptance::Conflict`]; both also hold within one batch. Writes the events: of a new job
     /// those given, of a repeated one `job.accepted` with `repeated` and the present totals, of a
     /// conflict `job.rejected`. Personal data goes to its own rows, [`CHUNK_SIZE`] recipients each.
+    ///
+    /// A new job with [`NewJob::urgent`] takes the costs of its recipients from its agency's quota,
+    /// by the store's clock; from the first recipient on that finds no room they go into lane
+    /// normal. However many accept at once, what is accepted as urgent within any 60 minutes MUST
+    /// NOT exceed the quota.
     ///
     /// # Errors
     /// [`StoreError`]; then none of the jobs is stored.

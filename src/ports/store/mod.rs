@@ -19,7 +19,7 @@ mod workers;
 pub use contacts::{ContactRow, Contacts};
 pub use jobs::{
     Acceptance, AgencyRecord, CHUNK_SIZE, Chunk, ChunkContent, JobRecord, JobState, JobView, Jobs,
-    NewDelivery, NewJob, NotificationPage,
+    NewDelivery, NewJob, NotificationPage, UrgentAsk,
 };
 pub use keys::Keys;
 pub use ledger::{

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sqlx::{PgConnection, Row};
 
-use super::view;
+use super::{quota, view};
 use crate::adapters::postgres::connect::PostgresStore;
 use crate::adapters::postgres::error::{Fault, corrupt};
 use crate::adapters::postgres::events::{Filters, tell};
@@ -15,6 +15,7 @@ use crate::domain::event::{
     EventKind, NewEvent, Problem, Totals, job_accepted, job_ended, job_rejected,
 };
 use crate::domain::ids::{AgencyNo, DeliveryId, JobName, JobNo, Position};
+use crate::domain::kinds::Lane;
 use crate::domain::state::State;
 use crate::domain::status::Reason;
 use crate::ports::BoxError;
@@ -93,8 +94,16 @@ pub(super) async fn accept(
 impl Batch {
     async fn store(&self, connection: &mut PgConnection) -> Result<Vec<Acceptance>, Fault> {
         let numbers = self.insert_jobs(connection).await?;
-        if !numbers.is_empty() {
-            self.insert_rows(connection, &numbers).await?;
+        let fresh: Vec<(JobNo, &Ready)> = self
+            .ready
+            .iter()
+            .enumerate()
+            .filter_map(|(index, ready)| Some((*numbers.get(&index)?, ready)))
+            .collect();
+        let jobs: Vec<_> = fresh.iter().map(|(no, r)| (*no, &r.offered)).collect();
+        let over = quota::take(connection, &jobs).await?;
+        if !fresh.is_empty() {
+            insert_rows(connection, &fresh, &over).await?;
         }
         let present = if numbers.len() == self.ready.len() {
             HashMap::new()
@@ -109,7 +118,13 @@ impl Batch {
             if let Some(number) = numbers.get(&index) {
                 events.extend_from_slice(&offered.events);
                 events.extend(finished(ready));
-                answers.push(Acceptance::Accepted(*number));
+                let first = over
+                    .get(number)
+                    .map_or(usize::MAX, |first| usize::from(*first));
+                answers.push(Acceptance::Accepted {
+                    job: *number,
+                    urgent_over_quota: job.recipients.len().saturating_sub(first) as u64,
+                });
                 continue;
             }
             let known = present.get(&(agency, &job.name)).ok_or_else(|| {
@@ -191,71 +206,6 @@ impl Batch {
         Ok(numbers)
     }
 
-    async fn insert_rows(
-        &self,
-        connection: &mut PgConnection,
-        numbers: &HashMap<usize, JobNo>,
-    ) -> Result<(), Fault> {
-        let fresh: Vec<(JobNo, &Ready)> = self
-            .ready
-            .iter()
-            .enumerate()
-            .filter_map(|(index, ready)| Some((*numbers.get(&index)?, ready)))
-            .collect();
-        let chunks: Vec<(JobNo, i16, &ChunkTexts)> = fresh
-            .iter()
-            .flat_map(|(no, ready)| {
-                (0i16..)
-                    .zip(&ready.chunks)
-                    .map(|(place, chunk)| (*no, place, chunk))
-            })
-            .collect();
-        let mut columns = Columns::default();
-        for (no, ready) in &fresh {
-            columns.push(*no, &ready.offered);
-        }
-        sqlx::query(ROWS)
-            .bind(chunks.iter().map(|(job, _, _)| job.0).collect::<Vec<_>>())
-            .bind(chunks.iter().map(|(_, no, _)| *no).collect::<Vec<_>>())
-            .bind(
-                chunks
-                    .iter()
-                    .map(|(_, _, c)| c.message.as_deref())
-                    .collect::<Vec<_>>(),
-            )
-            .bind(
-                chunks
-                    .iter()
-                    .map(|(_, _, c)| c.refs.as_str())
-                    .collect::<Vec<_>>(),
-            )
-            .bind(
-                chunks
-                    .iter()
-                    .map(|(_, _, c)| c.persons.as_str())
-                    .collect::<Vec<_>>(),
-            )
-            .bind(
-                chunks
-                    .iter()
-                    .map(|(_, _, c)| c.contents.as_str())
-                    .collect::<Vec<_>>(),
-            )
-            .bind(columns.ids)
-            .bind(columns.agencies)
-            .bind(columns.lanes)
-            .bind(columns.states)
-            .bind(columns.reasons)
-            .bind(columns.fixed)
-            .bind(columns.versions)
-            .bind(columns.covered)
-            .bind(columns.due)
-            .bind(columns.at)
-            .execute(connection)
-            .await?;
-        Ok(())
-    }
-
     /// The jobs that are there under the names of those that are not new, with their totals.
     async fn present(
         &self,
@@ -280,6 +230,65 @@ impl Batch {
             .collect();
         Ok(found)
     }
+}
+
+async fn insert_rows(
+    connection: &mut PgConnection,
+    fresh: &[(JobNo, &Ready)],
+    over: &quota::Over,
+) -> Result<(), Fault> {
+    let chunks: Vec<(JobNo, i16, &ChunkTexts)> = fresh
+        .iter()
+        .flat_map(|(no, ready)| {
+            (0i16..)
+                .zip(&ready.chunks)
+                .map(|(place, chunk)| (*no, place, chunk))
+        })
+        .collect();
+    let mut columns = Columns::default();
+    for (no, ready) in fresh {
+        columns.push(*no, &ready.offered, over.get(no).copied());
+    }
+    sqlx::query(ROWS)
+        .bind(chunks.iter().map(|(job, _, _)| job.0).collect::<Vec<_>>())
+        .bind(chunks.iter().map(|(_, no, _)| *no).collect::<Vec<_>>())
+        .bind(
+            chunks
+                .iter()
+                .map(|(_, _, c)| c.message.as_deref())
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            chunks
+                .iter()
+                .map(|(_, _, c)| c.refs.as_str())
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            chunks
+                .iter()
+                .map(|(_, _, c)| c.persons.as_str())
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            chunks
+                .iter()
+                .map(|(_, _, c)| c.contents.as_str())
+                .collect::<Vec<_>>(),
+        )
+        .bind(columns.ids)
+        .bind(columns.agencies)
+        .bind(columns.lanes)
+        .bind(columns.states)
+        .bind(columns.reasons)
+        .bind(columns.fixed)
+        .bind(columns.versions)
+        .bind(columns.covered)
+        .bind(columns.due)
+        .bind(columns.at)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// `job.finished` of a job that intake settled whole, unless it is among the events given.
@@ -326,8 +335,13 @@ struct Columns {
 }
 
 impl Columns {
-    fn push(&mut self, job: JobNo, offered: &NewJob) {
+    /// `over`: the first position that is over the urgent quota.
+    fn push(&mut self, job: JobNo, offered: &NewJob, over: Option<Position>) {
         for delivery in &offered.deliveries {
+            let lane = match over {
+                Some(first) if delivery.position >= first => Lane::Normal,
+                Some(_) | None => offered.lane,
+            };
             let id = DeliveryId::of(job, delivery.position, delivery.occasion, delivery.channel);
             let (state, reason, by) = match settled(delivery) {
                 Some((state, reason, by)) => (state, Some(reason), by),
@@ -335,7 +349,7 @@ impl Columns {
             };
             self.ids.push(id.0);
             self.agencies.push(offered.agency.0);
-            self.lanes.push(offered.lane.code());
+            self.lanes.push(lane.code());
             self.states.push(state.code());
             self.reasons.push(reason.map(Reason::code));
             self.fixed.push(delivery.fixed);

@@ -7,5 +7,6 @@ mod load;
 mod notifications;
 mod opened;
 mod port;
+mod quota;
 mod settled;
 mod view;

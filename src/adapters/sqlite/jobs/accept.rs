@@ -7,12 +7,14 @@ use sqlx::SqliteConnection;
 use super::super::error::{Work, corrupt};
 use super::super::rows::{self, Filters, execute_all, put_events};
 use super::end::{Ended, finish};
-use super::view;
+use super::{quota, view};
 use crate::domain::chunk_text;
 use crate::domain::event::{EventKind, NewEvent, Problem, job_accepted, job_rejected};
-use crate::domain::ids::{DeliveryId, JobNo};
+use crate::domain::ids::{DeliveryId, JobNo, Position};
+use crate::domain::kinds::Lane;
 use crate::domain::state::State;
 use crate::domain::status::Reason;
+use crate::domain::time::Timestamp;
 use crate::ports::store::{Acceptance, CHUNK_SIZE, NewDelivery, NewJob};
 
 const STORED: &str = "SELECT offered.key, job.content_hash FROM json_each(?1) offered
@@ -47,6 +49,7 @@ pub(super) async fn accept(
     connection: &mut SqliteConnection,
     filters: Filters,
     jobs: Vec<NewJob>,
+    now: Timestamp,
 ) -> Work<Vec<Acceptance>> {
     let offers = sort_out(connection, &jobs).await?;
     let new = || {
@@ -62,11 +65,16 @@ pub(super) async fn accept(
     for (no, job) in new() {
         put_chunks(connection, no, job).await?;
     }
+    let over = quota::take(connection, new(), now).await?;
     let rows: Vec<_> = new()
-        .flat_map(|(no, job)| job.deliveries.iter().map(move |d| delivery_row(no, job, d)))
+        .flat_map(|(no, job)| {
+            let first = over.get(&no).copied();
+            let row = move |d| delivery_row(no, job, d, first);
+            job.deliveries.iter().map(row)
+        })
         .collect();
     execute_all(connection, PUT_DELIVERIES, &rows).await?;
-    answer(connection, &filters, &jobs, &offers).await
+    answer(connection, &filters, &jobs, &offers, &over).await
 }
 
 /// Compares with what is stored and with what came earlier in the batch.
@@ -146,7 +154,17 @@ type DeliveryRow = (
     i64,
 );
 
-fn delivery_row(no: JobNo, new: &NewJob, delivery: &NewDelivery) -> DeliveryRow {
+/// `over`: the first position that is over the urgent quota.
+fn delivery_row(
+    no: JobNo,
+    new: &NewJob,
+    delivery: &NewDelivery,
+    over: Option<Position>,
+) -> DeliveryRow {
+    let lane = match over {
+        Some(first) if delivery.position >= first => Lane::Normal,
+        Some(_) | None => new.lane,
+    };
     let settled = delivery
         .settled
         .and_then(|(status, reason, by)| Some((State::of_settled(status)?, reason, by)));
@@ -157,7 +175,7 @@ fn delivery_row(no: JobNo, new: &NewJob, delivery: &NewDelivery) -> DeliveryRow 
     (
         DeliveryId::of(no, delivery.position, delivery.occasion, delivery.channel).0,
         new.agency.0,
-        new.lane.code(),
+        lane.code(),
         state.code(),
         reason,
         delivery.fixed,
@@ -195,6 +213,7 @@ async fn answer(
     filters: &Filters,
     jobs: &[NewJob],
     offers: &[Offer],
+    over: &quota::Over,
 ) -> Work<Vec<Acceptance>> {
     let mut answers = Vec::with_capacity(jobs.len());
     let mut events: Vec<NewEvent> = Vec::new();
@@ -214,7 +233,11 @@ async fn answer(
                     let finished = finish(connection, ended).await?;
                     events.extend((!told).then_some(finished));
                 }
-                Acceptance::Accepted(*no)
+                let first = over.get(no).map_or(usize::MAX, |first| usize::from(*first));
+                Acceptance::Accepted {
+                    job: *no,
+                    urgent_over_quota: new.job.recipients.len().saturating_sub(first) as u64,
+                }
             }
             Offer::Repeat => {
                 let view = view::of(connection, new.agency, name).await?;

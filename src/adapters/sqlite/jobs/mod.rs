@@ -4,6 +4,7 @@ mod accept;
 mod end;
 mod load;
 mod port;
+mod quota;
 mod view;
 
 pub(super) use end::{Ended, finish};

@@ -54,8 +54,8 @@ impl Jobs for SqliteStore {
         if jobs.is_empty() {
             return Ok(Vec::new());
         }
-        let filters = self.filters();
-        self.write(move |connection| Box::pin(accept::accept(connection, filters, jobs)))
+        let (filters, now) = (self.filters(), self.now());
+        self.write(move |connection| Box::pin(accept::accept(connection, filters, jobs, now)))
             .await
     }
 

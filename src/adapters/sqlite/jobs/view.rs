@@ -14,7 +14,7 @@ use crate::domain::time::Timestamp;
 use crate::ports::store::{JobState, JobView, NotificationPage, StoreError};
 
 const JOB: &str = "SELECT no, lane, rules, recipients, accepted_at, cancelled_at, finished_at,
-        open
+        open, over_quota
     FROM job WHERE agency = ?1 AND name = ?2";
 
 const FACTS: &str = "SELECT d.id, d.state, d.reason, d.version, d.duplicate, d.covered_by,
@@ -44,6 +44,7 @@ pub(super) struct Row {
     pub(super) lane: Lane,
     pub(super) rules: Rules,
     pub(super) recipients: u64,
+    pub(super) urgent_over_quota: u64,
     pub(super) accepted_at: Timestamp,
     pub(super) cancelled: bool,
     /// Everything was settled once; `job.finished` was written.
@@ -52,7 +53,17 @@ pub(super) struct Row {
     pub(super) open: bool,
 }
 
-type Columns = (i64, i64, String, i64, i64, Option<i64>, Option<i64>, i64);
+type Columns = (
+    i64,
+    i64,
+    String,
+    i64,
+    i64,
+    Option<i64>,
+    Option<i64>,
+    i64,
+    i64,
+);
 
 /// The row of a name, if the agency has it.
 pub(super) async fn row(
@@ -65,15 +76,16 @@ pub(super) async fn row(
         .bind(name.as_str())
         .fetch_optional(connection)
         .await?;
-    let Some((no, lane, rules, recipients, accepted_at, cancelled_at, finished_at, open)) = found
-    else {
+    let Some(found) = found else {
         return Ok(None);
     };
+    let (no, lane, rules, recipients, accepted_at, cancelled_at, finished_at, open, over) = found;
     Ok(Some(Row {
         no: JobNo(no),
         lane: lane_of(no, lane)?,
         rules: chunk_text::decode_rules(&rules).map_err(|source| corrupt("job", no, source))?,
         recipients: narrow("job", no, recipients)?,
+        urgent_over_quota: narrow("job", no, over)?,
         accepted_at: Timestamp(accepted_at),
         cancelled: cancelled_at.is_some(),
         finished: finished_at.is_some(),
@@ -108,6 +120,7 @@ pub(super) async fn of(
         class: row.rules.class,
         lane_asked: row.rules.lane,
         lane: row.lane,
+        urgent_over_quota: row.urgent_over_quota,
         state,
         accepted_at: row.accepted_at,
         recipients: row.recipients,
