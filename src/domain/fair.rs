@@ -1,11 +1,11 @@
-//! Who goes next: lanes, and agencies within a lane.
+//! Who goes next: tiers, and agencies within a tier.
 //!
-//! Lanes are strict – urgent, normal, bulk – except that bulk keeps a share of what is served
-//! . Within a lane agencies take turns by deficit round robin: each turn an agency may
+//! Tiers are strict – urgent, raised, normal, bulk – except that bulk keeps a share of what is
+//! served. Within a tier agencies take turns by deficit round robin: each turn an agency may
 //! spend `weight · quantum` more parts, so a long queue never delays a short one by more
-//! than a round.
+//! than a round. An agency whose own rate is used up is closed for a while and passed over.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::ids::AgencyNo;
 use super::kinds::Lane;
@@ -16,18 +16,70 @@ pub const QUANTUM: u32 = 20;
 /// Of so many parts served, bulk gets at least one when it waits: 10 %.
 pub const BULK_KEEPS_ONE_IN: u32 = 10;
 
+/// Waiting raises a delivery from lane normal to urgent while fewer than so many of its agency are
+/// due there: what is raised never stands in front of the agency's own urgent work in numbers.
+pub const RAISED_AT_MOST: u32 = 100;
+
+/// Where in the order of lanes an item stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tier {
+    /// Asked for as urgent.
+    Urgent,
+    /// Raised to lane urgent by waiting: after what was asked for as urgent, before the rest.
+    Raised,
+    /// The default.
+    Normal,
+    /// Large and patient.
+    Bulk,
+}
+
+impl Tier {
+    /// Of a delivery in lane `lane` whose job asked for lane `asked`.
+    pub const fn of(lane: Lane, asked: Lane) -> Self {
+        match (lane, asked) {
+            (Lane::Urgent, Lane::Urgent) => Self::Urgent,
+            (Lane::Urgent, Lane::Normal | Lane::Bulk) => Self::Raised,
+            (Lane::Normal, _) => Self::Normal,
+            (Lane::Bulk, _) => Self::Bulk,
+        }
+    }
+
+    /// The tiers of a lane.
+    pub const fn of_lane(lane: Lane) -> &'static [Self] {
+        match lane {
+            Lane::Urgent => &[Self::Urgent, Self::Raised],
+            Lane::Normal => &[Self::Normal],
+            Lane::Bulk => &[Self::Bulk],
+        }
+    }
+
+    const fn index(self) -> usize {
+        match self {
+            Self::Urgent => 0,
+            Self::Raised => 1,
+            Self::Normal => 2,
+            Self::Bulk => BULK,
+        }
+    }
+}
+
+const BULK: usize = 3;
+const IN_ORDER: [Tier; 4] = [Tier::Urgent, Tier::Raised, Tier::Normal, Tier::Bulk];
+const BULK_FIRST: [Tier; 4] = [Tier::Bulk, Tier::Urgent, Tier::Raised, Tier::Normal];
+
 /// What waits for its turn.
 #[derive(Debug)]
 pub struct FairQueue<T> {
-    lanes: [LaneQueue<T>; 3],
+    tiers: [TierQueue<T>; 4],
+    closed: BTreeSet<AgencyNo>,
     since_bulk: u32,
     len: usize,
 }
 
 #[derive(Debug)]
-struct LaneQueue<T> {
+struct TierQueue<T> {
     queues: BTreeMap<AgencyNo, AgencyQueue<T>>,
-    /// Agencies with work, in the order of their turns; the front has the turn.
+    /// Open agencies with work, in the order of their turns; the front has the turn.
     turns: VecDeque<AgencyNo>,
 }
 
@@ -38,7 +90,7 @@ struct AgencyQueue<T> {
     weight: u32,
 }
 
-impl<T> Default for LaneQueue<T> {
+impl<T> Default for TierQueue<T> {
     fn default() -> Self {
         Self {
             queues: BTreeMap::new(),
@@ -50,23 +102,16 @@ impl<T> Default for LaneQueue<T> {
 impl<T> Default for FairQueue<T> {
     fn default() -> Self {
         Self {
-            lanes: Default::default(),
+            tiers: Default::default(),
+            closed: BTreeSet::new(),
             since_bulk: 0,
             len: 0,
         }
     }
 }
 
-const fn index(lane: Lane) -> usize {
-    match lane {
-        Lane::Urgent => 0,
-        Lane::Normal => 1,
-        Lane::Bulk => 2,
-    }
-}
-
 impl<T> FairQueue<T> {
-    /// How many items wait.
+    /// How many items wait, those of closed agencies included.
     pub const fn len(&self) -> usize {
         self.len
     }
@@ -76,52 +121,109 @@ impl<T> FairQueue<T> {
         self.len == 0
     }
 
-    /// How many items of the agency wait in the lane.
-    pub fn held(&self, agency: AgencyNo, lane: Lane) -> usize {
-        self.lanes[index(lane)]
+    /// How many items wait that [`Self::pop`] may give.
+    pub fn open_len(&self) -> usize {
+        let of_tier = |tier: &TierQueue<T>, agency| {
+            let queue = tier.queues.get(agency);
+            queue.map_or(0, |queue| queue.items.len())
+        };
+        let closed = self
+            .closed
+            .iter()
+            .map(|agency| self.tiers.iter().map(|t| of_tier(t, agency)).sum::<usize>());
+        self.len - closed.sum::<usize>()
+    }
+
+    /// How many items of the agency wait in the tier.
+    pub fn held(&self, agency: AgencyNo, tier: Tier) -> usize {
+        self.tiers[tier.index()]
             .queues
             .get(&agency)
             .map_or(0, |queue| queue.items.len())
     }
 
+    /// Passes over the agency until it is opened again.
+    pub fn close(&mut self, agency: AgencyNo) {
+        if self.closed.insert(agency) {
+            for tier in &mut self.tiers {
+                tier.turns.retain(|other| *other != agency);
+            }
+        }
+    }
+
+    /// The agency takes turns again, as the last.
+    pub fn open(&mut self, agency: AgencyNo) {
+        if self.closed.remove(&agency) {
+            for tier in &mut self.tiers {
+                if tier
+                    .queues
+                    .get(&agency)
+                    .is_some_and(|q| !q.items.is_empty())
+                {
+                    tier.turns.push_back(agency);
+                }
+            }
+        }
+    }
+
     /// Adds an item of `cost` parts at the end of its agency's queue.
-    pub fn push(&mut self, agency: AgencyNo, weight: u32, lane: Lane, cost: u32, item: T) {
-        self.len += 1;
-        self.lanes[index(lane)]
-            .queue(agency, weight)
+    pub fn push(&mut self, agency: AgencyNo, weight: u32, tier: Tier, cost: u32, item: T) {
+        self.queue(agency, weight, tier)
             .items
             .push_back((cost, item));
+        self.len += 1;
     }
 
     /// Puts an item back that was taken and could not go: it is the first of its agency again, and
     /// its cost is given back.
-    pub fn put_back(&mut self, agency: AgencyNo, weight: u32, lane: Lane, cost: u32, item: T) {
-        self.len += 1;
-        let queue = self.lanes[index(lane)].queue(agency, weight);
+    pub fn put_back(&mut self, agency: AgencyNo, weight: u32, tier: Tier, cost: u32, item: T) {
+        let queue = self.queue(agency, weight, tier);
         queue.items.push_front((cost, item));
         queue.deficit = queue.deficit.saturating_add(cost);
-        if lane == Lane::Bulk {
+        self.len += 1;
+        if tier == Tier::Bulk {
             self.since_bulk = self.since_bulk.saturating_add(BULK_KEEPS_ONE_IN * cost);
+        } else if !self.tiers[BULK].turns.is_empty() {
+            self.since_bulk = self.since_bulk.saturating_sub(cost);
         }
     }
 
-    /// The next item by lane and turn.
-    pub fn pop(&mut self) -> Option<(AgencyNo, Lane, u32, T)> {
-        let bulk_first = self.since_bulk >= BULK_KEEPS_ONE_IN && !self.lanes[2].turns.is_empty();
-        let order: [Lane; 3] = if bulk_first {
-            [Lane::Bulk, Lane::Urgent, Lane::Normal]
+    /// The queue that an item goes into; an agency that had no work takes its turn last.
+    fn queue(&mut self, agency: AgencyNo, weight: u32, tier: Tier) -> &mut AgencyQueue<T> {
+        let closed = self.closed.contains(&agency);
+        let tier = &mut self.tiers[tier.index()];
+        let queue = tier.queues.entry(agency).or_insert_with(|| AgencyQueue {
+            items: VecDeque::new(),
+            deficit: 0,
+            weight,
+        });
+        if queue.items.is_empty() {
+            queue.weight = weight.max(1);
+            queue.deficit = queue.weight * QUANTUM;
+            if !closed {
+                tier.turns.push_back(agency);
+            }
+        }
+        queue
+    }
+
+    /// The next item by tier and turn.
+    pub fn pop(&mut self) -> Option<(AgencyNo, Tier, u32, T)> {
+        let bulk_waits = !self.tiers[BULK].turns.is_empty();
+        let order = if bulk_waits && self.since_bulk >= BULK_KEEPS_ONE_IN {
+            BULK_FIRST
         } else {
-            [Lane::Urgent, Lane::Normal, Lane::Bulk]
+            IN_ORDER
         };
-        for lane in order {
-            if let Some((agency, cost, item)) = self.lanes[index(lane)].pop() {
+        for tier in order {
+            if let Some((agency, cost, item)) = self.tiers[tier.index()].pop() {
                 self.len -= 1;
-                if lane == Lane::Bulk {
+                if tier == Tier::Bulk {
                     self.since_bulk = self.since_bulk.saturating_sub(BULK_KEEPS_ONE_IN * cost);
-                } else if !self.lanes[2].turns.is_empty() {
+                } else if bulk_waits {
                     self.since_bulk = self.since_bulk.saturating_add(cost);
                 }
-                return Some((agency, lane, cost, item));
+                return Some((agency, tier, cost, item));
             }
         }
         None
@@ -130,8 +232,8 @@ impl<T> FairQueue<T> {
     /// Takes out everything that `leave` says, for example what has waited too long.
     pub fn drain_where(&mut self, mut leave: impl FnMut(&T) -> bool) -> Vec<T> {
         let mut gone = Vec::new();
-        for lane in &mut self.lanes {
-            for queue in lane.queues.values_mut() {
+        for tier in &mut self.tiers {
+            for queue in tier.queues.values_mut() {
                 for (cost, item) in std::mem::take(&mut queue.items) {
                     if leave(&item) {
                         gone.push(item);
@@ -140,30 +242,16 @@ impl<T> FairQueue<T> {
                     }
                 }
             }
-            let queues = &lane.queues;
-            lane.turns
-                .retain(|agency| queues.get(agency).is_some_and(|q| !q.items.is_empty()));
+            tier.queues.retain(|_, queue| !queue.items.is_empty());
+            let queues = &tier.queues;
+            tier.turns.retain(|agency| queues.contains_key(agency));
         }
         self.len -= gone.len();
         gone
     }
 }
 
-impl<T> LaneQueue<T> {
-    fn queue(&mut self, agency: AgencyNo, weight: u32) -> &mut AgencyQueue<T> {
-        let queue = self.queues.entry(agency).or_insert_with(|| AgencyQueue {
-            items: VecDeque::new(),
-            deficit: 0,
-            weight,
-        });
-        if queue.items.is_empty() {
-            queue.weight = weight.max(1);
-            queue.deficit = queue.weight * QUANTUM;
-            self.turns.push_back(agency);
-        }
-        queue
-    }
-
+impl<T> TierQueue<T> {
     fn pop(&mut self) -> Option<(AgencyNo, u32, T)> {
         loop {
             let agency = *self.turns.front()?;
@@ -196,85 +284,4 @@ impl<T> LaneQueue<T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn served(queue: &mut FairQueue<u32>, n: usize) -> BTreeMap<(i32, Lane), u32> {
-        let mut counts = BTreeMap::new();
-        for _ in 0..n {
-            let Some((agency, lane, cost, _)) = queue.pop() else {
-                break;
-            };
-            *counts.entry((agency.0, lane)).or_default() += cost;
-        }
-        counts
-    }
-
-    #[test]
-    fn a_long_queue_does_not_delay_a_short_one() {
-        let mut queue = FairQueue::default();
-        (0..10_000).for_each(|i| queue.push(AgencyNo(1), 1, Lane::Normal, 1, i));
-        (0..10).for_each(|i| queue.push(AgencyNo(2), 1, Lane::Normal, 1, i));
-        let counts = served(&mut queue, 40);
-        assert_eq!(counts.get(&(2, Lane::Normal)), Some(&10));
-    }
-
-    #[test]
-    fn parts_are_shared_by_weight_whatever_a_message_costs() {
-        let mut queue = FairQueue::default();
-        for i in 0..3_000 {
-            queue.push(AgencyNo(1), 1, Lane::Normal, 3, i);
-            queue.push(AgencyNo(2), 1, Lane::Normal, 1, i);
-            queue.push(AgencyNo(3), 2, Lane::Normal, 1, i);
-        }
-        let counts = served(&mut queue, 2_000);
-        let of = |agency| f64::from(counts[&(agency, Lane::Normal)]);
-        assert!((of(1) / of(2) - 1.0).abs() < 0.1, "{counts:?}");
-        assert!((of(3) / of(2) - 2.0).abs() < 0.1, "{counts:?}");
-    }
-
-    #[test]
-    fn urgent_goes_first_and_bulk_keeps_a_tenth() {
-        let mut queue = FairQueue::default();
-        for i in 0..1_000 {
-            queue.push(AgencyNo(1), 1, Lane::Bulk, 1, i);
-            queue.push(AgencyNo(2), 1, Lane::Normal, 1, i);
-            queue.push(AgencyNo(3), 1, Lane::Urgent, 1, i);
-        }
-        let counts = served(&mut queue, 1_000);
-        assert_eq!(counts.get(&(2, Lane::Normal)), None);
-        let bulk = counts[&(1, Lane::Bulk)];
-        assert!((90..=110).contains(&bulk), "{bulk}");
-    }
-
-    #[test]
-    fn what_is_put_back_is_next_and_costs_nothing() {
-        let mut queue = FairQueue::default();
-        queue.push(AgencyNo(1), 1, Lane::Normal, 1, 10);
-        queue.push(AgencyNo(1), 1, Lane::Normal, 1, 11);
-        let (agency, lane, cost, item) = queue.pop().unwrap();
-        queue.put_back(agency, 1, lane, cost, item);
-        assert_eq!(queue.len(), 2);
-        assert_eq!(queue.pop().map(|(.., item)| item), Some(10));
-        assert_eq!(queue.pop().map(|(.., item)| item), Some(11));
-        assert!(queue.is_empty());
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn nothing_is_lost_or_invented(pushes in proptest::collection::vec((1i32..5, 0usize..3, 1u32..11), 0..300)) {
-            let mut queue = FairQueue::default();
-            for (i, (agency, lane, cost)) in pushes.iter().enumerate() {
-                queue.push(AgencyNo(*agency), 1, Lane::ALL[*lane], *cost, i);
-            }
-            let gone = queue.drain_where(|i| i % 7 == 0);
-            let mut seen: Vec<usize> = gone;
-            while let Some((.., item)) = queue.pop() {
-                seen.push(item);
-            }
-            seen.sort_unstable();
-            proptest::prop_assert_eq!(seen, (0..pushes.len()).collect::<Vec<_>>());
-            proptest::prop_assert!(queue.is_empty());
-        }
-    }
-}
+mod tests;

@@ -7,8 +7,9 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::domain::estimate::Estimate;
+use crate::domain::fair::Tier;
 use crate::domain::ids::{Position, Reference};
-use crate::domain::kinds::{Channel, Lane};
+use crate::domain::kinds::Channel;
 use crate::domain::status::Reason;
 use crate::ports::clock::Monotonic;
 use crate::ports::store::{
@@ -142,7 +143,7 @@ impl Pump {
         if taken.is_empty() {
             return Duration::ZERO;
         }
-        let urgent = taken[0].held.claimed.lane == Lane::Urgent;
+        let urgent = taken[0].held.tier() == Tier::Urgent;
         let policy = &self.deps.policy;
         let batch = IntentBatch {
             gateway: line.route.name.clone(),
@@ -172,7 +173,7 @@ impl Pump {
         if self.ready.len() * 2 < self.deps.policy.hold_total {
             self.deps.bells.room.notify_waiters();
         }
-        let is_urgent = |ready: &Ready| ready.held.claimed.lane == Lane::Urgent;
+        let is_urgent = |ready: &Ready| ready.held.tier() == Tier::Urgent;
         if let Some(first) = taken.first()
             && is_urgent(first)
             && let Some(end) = taken.iter().position(|ready| !is_urgent(ready))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::domain::contact::Contact;
-use crate::domain::fair::FairQueue;
+use crate::domain::fair::{FairQueue, Tier};
 use crate::domain::ids::{AgencyNo, ClaimId, Reference};
 use crate::domain::job::template::Templates;
 use crate::domain::job::{To, Values};
@@ -62,6 +62,11 @@ impl Held {
         }
     }
 
+    /// Where in the order of lanes it stands.
+    pub fn tier(&self) -> Tier {
+        Tier::of(self.claimed.lane, self.job.record.rules.lane)
+    }
+
     /// Whether the register must be asked (again) before it may be sent.
     pub fn needs_lookup(&self, now: Monotonic, fresh: std::time::Duration) -> bool {
         match (&self.to, &self.contact) {
@@ -100,7 +105,11 @@ impl ReadySet {
 
     /// How many are held for `agency` in `lane`, on both channels.
     pub fn held(&self, agency: AgencyNo, lane: Lane) -> usize {
-        self.sms.lock().held(agency, lane) + self.email.lock().held(agency, lane)
+        let (sms, email) = (self.sms.lock(), self.email.lock());
+        Tier::of_lane(lane)
+            .iter()
+            .map(|tier| sms.held(agency, *tier) + email.held(agency, *tier))
+            .sum()
     }
 
     /// How many are held in all.
@@ -122,10 +131,10 @@ impl ReadySet {
     pub fn push(&self, ready: Vec<Ready>) {
         for ready in ready {
             let mut queue = self.queue(ready.outbound.channel()).lock();
-            let (agency, lane) = (ready.held.claimed.agency, ready.held.claimed.lane);
+            let (agency, tier) = (ready.held.claimed.agency, ready.held.tier());
             let weight = ready.held.job.agency.weight;
             let cost = ready.outbound.cost();
-            queue.push(agency, weight, lane, cost, ready);
+            queue.push(agency, weight, tier, cost, ready);
         }
     }
 
@@ -133,10 +142,10 @@ impl ReadySet {
     pub fn put_back(&self, channel: Channel, ready: Vec<Ready>) {
         let mut queue = self.queue(channel).lock();
         for ready in ready.into_iter().rev() {
-            let (agency, lane) = (ready.held.claimed.agency, ready.held.claimed.lane);
+            let (agency, tier) = (ready.held.claimed.agency, ready.held.tier());
             let weight = ready.held.job.agency.weight;
             let cost = ready.outbound.cost();
-            queue.put_back(agency, weight, lane, cost, ready);
+            queue.put_back(agency, weight, tier, cost, ready);
         }
     }
 

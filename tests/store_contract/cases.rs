@@ -114,7 +114,8 @@ macro_rules! every_case {
             what_a_zombie_settles_is_fenced_and_it_claims_and_intends_nothing,
             a_worker_that_ends_well_leaves_nothing_claimed,
             the_backlog_counts_what_is_due_by_agency_and_lane,
-            what_starves_is_raised_from_bulk_to_normal_and_no_further,
+            what_starves_is_raised_lane_by_lane,
+            what_is_raised_to_urgent_is_few_at_a_time_and_takes_no_quota,
             what_is_stopped_does_not_starve,
             calls_that_are_given_up_wedge_nothing,
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use budstikke::domain::fair::RAISED_AT_MOST;
 use budstikke::domain::kinds::Lane;
 use budstikke::domain::status::Status;
 use budstikke::ports::store::{Reaped, Refused, TryOutcome};
@@ -139,7 +140,7 @@ pub async fn the_backlog_counts_what_is_due_by_agency_and_lane(w: World) {
     assert_eq!(w.store.backlog().await.unwrap().len(), 1);
 }
 
-pub async fn what_starves_is_raised_from_bulk_to_normal_and_no_further(w: World) {
+pub async fn what_starves_is_raised_lane_by_lane(w: World) {
     let now = w.now().await;
     w.accept(make::job("a").to(3).lane(Lane::Bulk).by(w.oslo, now))
         .await;
@@ -159,8 +160,35 @@ pub async fn what_starves_is_raised_from_bulk_to_normal_and_no_further(w: World)
     assert_eq!(w.store.raise_lanes(after, 2).await.unwrap(), 2);
     assert_eq!(w.store.raise_lanes(after, 10).await.unwrap(), 1);
     w.pass(after + Duration::from_millis(50)).await;
+    assert_eq!(w.store.raise_lanes(after, 10).await.unwrap(), 3);
     assert_eq!(w.store.raise_lanes(after, 10).await.unwrap(), 0);
-    assert_eq!(w.claim(worker, 10).await.deliveries.len(), 3);
+    w.pass(after + Duration::from_millis(50)).await;
+    assert_eq!(w.store.raise_lanes(after, 10).await.unwrap(), 0);
+    let wants = [want(w.oslo, Lane::Urgent, 10)];
+    let claim = w.store.claim(worker, &wants).await.unwrap();
+    assert_eq!(claim.deliveries.len(), 4);
+}
+
+pub async fn what_is_raised_to_urgent_is_few_at_a_time_and_takes_no_quota(w: World) {
+    let now = w.now().await;
+    let most = u16::try_from(RAISED_AT_MOST).unwrap();
+    w.accept(make::job("a").to(most + 20).by(w.oslo, now)).await;
+    w.accept(make::job("b").to(3).by(w.bergen, now)).await;
+    let after = Duration::from_millis(100);
+    w.pass(after + Duration::from_millis(50)).await;
+    let asked = make::job("c").urgent(5, &[1; 5]).by(w.oslo, now);
+    w.accept(asked).await;
+    // Five were urgent already.
+    let raised = u64::from(most) - 5 + 3;
+    assert_eq!(w.store.raise_lanes(after, 1_000).await.unwrap(), raised);
+    let over = "SELECT CAST(sum(over_quota) AS BIGINT) FROM job";
+    assert_eq!(w.backend.count(over).await, 0);
+    w.pass(after + Duration::from_millis(50)).await;
+    assert_eq!(w.store.raise_lanes(after, 1_000).await.unwrap(), 0);
+    let worker = w.worker().await;
+    let wants = [want(w.oslo, Lane::Urgent, 40)];
+    w.store.claim(worker, &wants).await.unwrap();
+    assert_eq!(w.store.raise_lanes(after, 1_000).await.unwrap(), 25);
 }
 
 pub async fn what_is_stopped_does_not_starve(w: World) {

@@ -11,7 +11,9 @@ use super::error::{Fault, classify};
 use super::ledger::{Pairs, Patience, Since, lock_claims, release};
 use super::now;
 use super::rows::lane;
+use crate::domain::fair::RAISED_AT_MOST;
 use crate::domain::ids::{AgencyNo, WorkerId};
+use crate::domain::kinds::Lane;
 use crate::domain::time::{Timestamp, micros};
 use crate::ports::store::{Backlog, Reaped, StoreError, Workers};
 
@@ -56,20 +58,31 @@ const BACKLOG: &str = concat!(
 
 /// Claims and hand-backs leave `changed_at` as it was, so that what starves is raised: from bulk to
 /// normal, never to urgent, and not while it is its agency's or the fleet's stop that holds it. A row that another is just claiming is left alone.
+/// The lanes that are raised, and how many of an agency may be due one above at most. What was just
+/// raised has changed and takes no second step.
+const STEPS: [(Lane, Option<i64>); 2] = [
+    (Lane::Normal, Some(RAISED_AT_MOST as i64)),
+    (Lane::Bulk, None),
+];
 const RAISE: &str = concat!(
     "WITH clock AS MATERIALIZED (SELECT ",
     now!(),
     " AS now), \
      late AS MATERIALIZED ( \
         SELECT d.id FROM agency a CROSS JOIN LATERAL ( \
-            SELECT id FROM delivery WHERE agency = a.no AND delivery.lane = 2 \
+            SELECT id FROM delivery WHERE agency = a.no AND delivery.lane = $3 \
                 AND state IN (4, 5) AND due < (SELECT now FROM clock) - $1 \
                 AND changed_at < (SELECT now FROM clock) - $1 \
-            ORDER BY due, id LIMIT $2 FOR UPDATE SKIP LOCKED) d \
+            ORDER BY due, id \
+            LIMIT CASE WHEN $4 IS NULL THEN $2 ELSE least($2, $4 - ( \
+                SELECT count(*) FROM (SELECT FROM delivery u WHERE u.agency = a.no \
+                    AND u.lane = $3 - 1 AND u.state IN (4, 5) \
+                    AND u.due <= (SELECT now FROM clock) LIMIT $4) u)) END \
+            FOR UPDATE SKIP LOCKED) d \
         WHERE a.stopped_at IS NULL \
             AND NOT EXISTS (SELECT FROM fleet WHERE id = 1 AND stopped_at IS NOT NULL) \
         LIMIT $2) \
-     UPDATE delivery d SET lane = 1, changed_at = clock.now FROM clock, late WHERE d.id = late.id"
+     UPDATE delivery d SET lane = d.lane - 1, changed_at = clock.now FROM clock, late WHERE d.id = late.id"
 );
 
 #[async_trait]
@@ -140,10 +153,16 @@ impl Workers for PostgresStore {
     }
 
     async fn raise_lanes(&self, after: Duration, limit: u32) -> Result<u64, StoreError> {
-        let statement = sqlx::query(RAISE)
-            .bind(micros(after))
-            .bind(i64::from(limit));
-        self.execute(statement).await
+        let mut raised = 0;
+        for (lane, at_most) in STEPS {
+            let statement = sqlx::query(RAISE)
+                .bind(micros(after))
+                .bind(i64::from(limit))
+                .bind(lane.code())
+                .bind(at_most);
+            raised += self.execute(statement).await?;
+        }
+        Ok(raised)
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

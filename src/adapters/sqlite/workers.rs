@@ -9,6 +9,7 @@ use super::error::{Failure, corrupt};
 use super::ledger::{Holder, Wait, release};
 use super::rows::narrow;
 use super::write::Verdict;
+use crate::domain::fair::RAISED_AT_MOST;
 use crate::domain::ids::{AgencyNo, WorkerId};
 use crate::domain::kinds::Lane;
 use crate::domain::time::Timestamp;
@@ -35,12 +36,22 @@ const BACKLOG: &str = "SELECT a.no, l.value,
 
 /// `changed_at` is untouched by claims and hand-backs, so that what is starving is raised: from
 /// bulk to normal, never to urgent, and not while a stop holds it.
-const RAISE: &str = "UPDATE delivery SET lane = 1, changed_at = ?3
+const RAISE_BULK: &str = "UPDATE delivery SET lane = 1, changed_at = ?3
     WHERE id IN (SELECT d.id FROM agency a
         CROSS JOIN delivery d ON d.agency = a.no AND d.lane = 2
             AND d.due < ?1 AND d.changed_at < ?1 AND d.state IN (4, 5)
         WHERE a.stopped_at IS NULL AND (SELECT stopped_at FROM fleet) IS NULL
         LIMIT ?2)";
+/// Agencies, and how many of theirs may still be raised to urgent.
+const ROOM: &str = "SELECT a.no, ?2 - (SELECT count(*) FROM (SELECT 1 FROM delivery u
+            WHERE u.agency = a.no AND u.lane = 0 AND u.state IN (4, 5) AND u.due <= ?1 LIMIT ?2))
+        AS room
+    FROM agency a
+    WHERE a.stopped_at IS NULL AND (SELECT stopped_at FROM fleet) IS NULL AND room > 0";
+const RAISE_NORMAL: &str = "UPDATE delivery SET lane = 0, changed_at = ?3
+    WHERE id IN (SELECT id FROM delivery WHERE agency = ?4 AND lane = 1
+            AND due < ?1 AND changed_at < ?1 AND state IN (4, 5)
+        ORDER BY due, id LIMIT ?2)";
 
 const PING: &str = "SELECT count(*) FROM fleet";
 
@@ -150,14 +161,29 @@ impl Workers for SqliteStore {
         let now = self.now();
         self.decide(move |connection| {
             Box::pin(async move {
-                let raise = sqlx::query(RAISE)
-                    .bind(now.minus(after).0)
-                    .bind(limit)
-                    .bind(now.0);
-                match raise.execute(connection).await?.rows_affected() {
-                    0 => Ok(Verdict::NothingToDo(0)),
-                    raised => Ok(Verdict::Commit(raised)),
+                let late = now.minus(after).0;
+                let rooms: Vec<(i32, i64)> = sqlx::query_as(ROOM)
+                    .bind(now.0)
+                    .bind(RAISED_AT_MOST)
+                    .fetch_all(&mut *connection)
+                    .await?;
+                let mut raised = 0;
+                // What was just raised has changed and takes no second step.
+                for (agency, room) in rooms {
+                    let left = i64::from(limit).saturating_sub_unsigned(raised);
+                    let raise = sqlx::query(RAISE_NORMAL)
+                        .bind(late)
+                        .bind(room.min(left).max(0))
+                        .bind(now.0)
+                        .bind(agency);
+                    raised += raise.execute(&mut *connection).await?.rows_affected();
                 }
+                let raise = sqlx::query(RAISE_BULK).bind(late).bind(limit).bind(now.0);
+                raised += raise.execute(connection).await?.rows_affected();
+                if raised == 0 {
+                    return Ok(Verdict::NothingToDo(0));
+                }
+                Ok(Verdict::Commit(raised))
             })
         })
         .await

@@ -81,9 +81,11 @@ pub trait Workers: Send + Sync {
     /// [`StoreError`].
     async fn backlog(&self) -> Result<Vec<Backlog>, StoreError>;
 
-    /// Raises deliveries that have been due and unclaimed for longer than `after` from bulk to
-    /// normal, at most `limit`; returns how many. Nothing is ever raised to urgent, and nothing of
-    /// an agency that is stopped, or while everybody is.
+    /// Raises deliveries that have been due and unclaimed in their lane for longer than `after` by
+    /// one lane, at most `limit` of each lane; returns how many. To urgent only while fewer than
+    /// [`RAISED_AT_MOST`](crate::domain::fair::RAISED_AT_MOST) of the agency are due there. A call
+    /// raises nothing twice, and the next step takes as long again. Nothing is raised of an agency
+    /// that is stopped, or while everybody is.
     ///
     /// # Errors
     /// [`StoreError`].

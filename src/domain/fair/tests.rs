@@ -1,0 +1,130 @@
+use std::collections::BTreeMap;
+
+use super::super::ids::AgencyNo;
+use super::{FairQueue, Tier};
+use crate::domain::kinds::Lane;
+
+fn served(queue: &mut FairQueue<u32>, n: usize) -> BTreeMap<(i32, Tier), u32> {
+    let mut counts = BTreeMap::new();
+    for _ in 0..n {
+        let Some((agency, tier, cost, _)) = queue.pop() else {
+            break;
+        };
+        *counts.entry((agency.0, tier)).or_default() += cost;
+    }
+    counts
+}
+
+#[test]
+fn a_long_queue_does_not_delay_a_short_one() {
+    let mut queue = FairQueue::default();
+    (0..10_000).for_each(|i| queue.push(AgencyNo(1), 1, Tier::Normal, 1, i));
+    (0..10).for_each(|i| queue.push(AgencyNo(2), 1, Tier::Normal, 1, i));
+    let counts = served(&mut queue, 40);
+    assert_eq!(counts.get(&(2, Tier::Normal)), Some(&10));
+}
+
+#[test]
+fn parts_are_shared_by_weight_whatever_a_message_costs() {
+    let mut queue = FairQueue::default();
+    for i in 0..3_000 {
+        queue.push(AgencyNo(1), 1, Tier::Normal, 3, i);
+        queue.push(AgencyNo(2), 1, Tier::Normal, 1, i);
+        queue.push(AgencyNo(3), 2, Tier::Normal, 1, i);
+    }
+    let counts = served(&mut queue, 2_000);
+    let of = |agency| f64::from(counts[&(agency, Tier::Normal)]);
+    assert!((of(1) / of(2) - 1.0).abs() < 0.1, "{counts:?}");
+    assert!((of(3) / of(2) - 2.0).abs() < 0.1, "{counts:?}");
+}
+
+#[test]
+fn urgent_goes_first_and_bulk_keeps_a_tenth() {
+    let mut queue = FairQueue::default();
+    for i in 0..1_000 {
+        queue.push(AgencyNo(1), 1, Tier::Bulk, 1, i);
+        queue.push(AgencyNo(2), 1, Tier::Normal, 1, i);
+        queue.push(AgencyNo(3), 1, Tier::Urgent, 1, i);
+    }
+    let counts = served(&mut queue, 1_000);
+    assert_eq!(counts.get(&(2, Tier::Normal)), None);
+    let bulk = counts[&(1, Tier::Bulk)];
+    assert!((90..=110).contains(&bulk), "{bulk}");
+}
+
+#[test]
+fn what_was_raised_by_waiting_goes_after_urgent_and_before_normal() {
+    assert_eq!(Tier::of(Lane::Urgent, Lane::Normal), Tier::Raised);
+    assert_eq!(Tier::of(Lane::Urgent, Lane::Urgent), Tier::Urgent);
+    // Urgent over its quota, and bulk after its first step.
+    assert_eq!(Tier::of(Lane::Normal, Lane::Urgent), Tier::Normal);
+    assert_eq!(Tier::of(Lane::Normal, Lane::Bulk), Tier::Normal);
+    let mut queue = FairQueue::default();
+    for i in 0..100 {
+        queue.push(AgencyNo(1), 1, Tier::Raised, 1, i);
+        queue.push(AgencyNo(2), 1, Tier::Normal, 1, i);
+    }
+    queue.push(AgencyNo(1), 1, Tier::Urgent, 1, 7);
+    assert_eq!(queue.pop().map(|(_, tier, ..)| tier), Some(Tier::Urgent));
+    assert_eq!(served(&mut queue, 100).get(&(2, Tier::Normal)), None);
+}
+
+#[test]
+fn a_closed_agency_is_passed_over_until_it_is_opened() {
+    let mut queue = FairQueue::default();
+    for i in 0..10 {
+        queue.push(AgencyNo(1), 1, Tier::Urgent, 1, i);
+        queue.push(AgencyNo(1), 1, Tier::Bulk, 1, i);
+        queue.push(AgencyNo(2), 1, Tier::Normal, 1, i);
+    }
+    queue.close(AgencyNo(1));
+    queue.push(AgencyNo(1), 1, Tier::Normal, 1, 10);
+    assert_eq!((queue.len(), queue.open_len()), (31, 10));
+    let counts = served(&mut queue, 100);
+    assert_eq!(
+        counts.into_iter().collect::<Vec<_>>(),
+        [((2, Tier::Normal), 10)]
+    );
+    assert_eq!((queue.len(), queue.open_len()), (21, 0));
+    queue.open(AgencyNo(1));
+    assert_eq!(queue.open_len(), 21);
+    assert_eq!(served(&mut queue, 100).values().sum::<u32>(), 21);
+}
+
+#[test]
+fn what_is_put_back_is_next_and_costs_nothing() {
+    let mut queue = FairQueue::default();
+    queue.push(AgencyNo(1), 1, Tier::Normal, 1, 10);
+    queue.push(AgencyNo(1), 1, Tier::Normal, 1, 11);
+    let (agency, tier, cost, item) = queue.pop().unwrap();
+    queue.put_back(agency, 1, tier, cost, item);
+    assert_eq!(queue.len(), 2);
+    assert_eq!(queue.pop().map(|(.., item)| item), Some(10));
+    assert_eq!(queue.pop().map(|(.., item)| item), Some(11));
+    assert!(queue.is_empty());
+}
+
+proptest::proptest! {
+    #[test]
+    fn nothing_is_lost_or_invented(pushes in proptest::collection::vec((1i32..5, 0usize..4, 1u32..11), 0..300)) {
+        let mut queue = FairQueue::default();
+        for (i, (agency, tier, cost)) in pushes.iter().enumerate() {
+            queue.push(AgencyNo(*agency), 1, super::IN_ORDER[*tier], *cost, i);
+        }
+        queue.close(AgencyNo(2));
+        let gone = queue.drain_where(|i| i % 7 == 0);
+        let mut seen: Vec<usize> = gone;
+        while let Some((agency, .., item)) = queue.pop() {
+            proptest::prop_assert_ne!(agency, AgencyNo(2));
+            seen.push(item);
+        }
+        proptest::prop_assert_eq!(queue.open_len(), 0);
+        queue.open(AgencyNo(2));
+        while let Some((.., item)) = queue.pop() {
+            seen.push(item);
+        }
+        seen.sort_unstable();
+        proptest::prop_assert_eq!(seen, (0..pushes.len()).collect::<Vec<_>>());
+        proptest::prop_assert!(queue.is_empty());
+    }
+}
