@@ -4,6 +4,8 @@
 //! `start = max(tat, now - (burst - 1) · interval)`, never before now, and `tat` moves to
 //! `start + c · interval`. In any window W at most `rate · W + burst` parts start.
 
+pub mod joint;
+
 use std::time::Duration;
 
 use super::time::Timestamp;
