@@ -101,12 +101,24 @@ CREATE TABLE claim (
 );
 CREATE INDEX claim_worker ON claim (worker);
 
--- A rate's theoretical arrival time, one row per gateway or relay.
+-- A rate's theoretical arrival time, one row per gateway or relay, and one per channel of an agency
+-- that has a rate of its own: agency:<no>:<channel>.
 CREATE TABLE bucket (
     name          TEXT PRIMARY KEY,
     tat           BIGINT NOT NULL DEFAULT 0,
     paused_until  BIGINT
 ) WITH (fillfactor = 50);
+
+-- What an address got lately. The key is a digest, the row goes when it is an hour old.
+CREATE TABLE address_use (
+    key           BYTEA PRIMARY KEY,
+    times         BIGINT[] NOT NULL,             -- of the intents
+    texts         BIGINT[] NOT NULL,             -- digests of what they said
+    tries         BIGINT[] NOT NULL,             -- delivery and slot (src/domain/address_limit.rs)
+    latest        BIGINT NOT NULL,
+    over_until    BIGINT                         -- what the latest asking was told; null: there was room
+) WITH (fillfactor = 80);
+CREATE INDEX address_use_latest ON address_use (latest);
 
 -- What each agency used of its urgent quota, by minutes, as JSON (src/domain/urgent_quota.rs).
 CREATE TABLE urgent_use (
@@ -184,4 +196,5 @@ CREATE TABLE contact (
 -- The hot tables are small and churn: vacuum by count, not by share (R-23).
 ALTER TABLE delivery SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
 ALTER TABLE outbox SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
+ALTER TABLE address_use SET (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0);
 ALTER TABLE bucket SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);

@@ -102,12 +102,21 @@ CREATE TABLE claim (
 );
 CREATE INDEX claim_worker ON claim (worker);
 
--- A rate's theoretical arrival time, one row per gateway or relay.
+-- A rate's theoretical arrival time, one row per gateway or relay, and one per channel of an agency
+-- that has a rate of its own: agency:<no>:<channel>.
 CREATE TABLE bucket (
     name          TEXT PRIMARY KEY,
     tat           INTEGER NOT NULL DEFAULT 0,
     paused_until  INTEGER
 );
+
+-- What an address got lately. The key is a digest, the row goes when it is an hour old.
+CREATE TABLE address_use (
+    key           BLOB PRIMARY KEY,
+    log           TEXT NOT NULL,                 -- JSON (src/domain/address_limit.rs)
+    latest        INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX address_use_latest ON address_use (latest);
 
 -- What each agency used of its urgent quota, by minutes, as JSON (src/domain/urgent_quota.rs).
 CREATE TABLE urgent_use (

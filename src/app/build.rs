@@ -25,7 +25,8 @@ use crate::config::sms_gateway::{Auth, GatewayKind, SmsGateway};
 use crate::config::sms_json::{self, JsonSms};
 use crate::config::window::Window;
 use crate::config::{Config, DatabaseKind};
-use crate::domain::pace::Rate;
+use crate::domain::address_limit::AddressLimits;
+use crate::domain::pace::{Rate, RateError};
 use crate::domain::retry::RetryPolicy;
 use crate::domain::window::{DayWindow, Days};
 use crate::pipeline::deps::{Agency, Deps, Directory, Parts, Policy, Route, Routes};
@@ -110,6 +111,8 @@ pub async fn directory(config: &Config, store: &dyn Store) -> anyhow::Result<Dir
                     .as_ref()
                     .map_or_else(|| default_mailbox(&agency.name), ToString::to_string),
                 weight: agency.weight,
+                sms_rate: agency_rate(agency.sms_rate).context("agency.sms_rate")?,
+                email_rate: agency_rate(agency.email_rate).context("agency.email_rate")?,
                 urgent_per_hour: agency.urgent_per_hour,
                 hours: hours(agency.window.as_ref().unwrap_or(&config.window))?,
                 municipality: agency.municipality_number.as_ref().map(ToString::to_string),
@@ -117,6 +120,13 @@ pub async fn directory(config: &Config, store: &dyn Store) -> anyhow::Result<Dir
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
     Ok(Directory::new(agencies))
+}
+
+/// 0: none of its own.
+fn agency_rate(per_second: f64) -> Result<Option<Rate>, RateError> {
+    (per_second > 0.0)
+        .then(|| Rate::new(per_second, 1))
+        .transpose()
 }
 
 /// Up to eleven letters and digits of the id (the longest alphanumeric sender).
@@ -301,6 +311,10 @@ pub fn policy(config: &Config) -> anyhow::Result<Policy> {
         poll_max: dispatch.poll_max,
         allow_synthetic: config.register.allow_synthetic,
         raise_lane_after: dispatch.raise_lane_after,
+        address_limits: AddressLimits {
+            identical_per_hour: config.limits.identical_per_hour,
+            any_per_hour: config.limits.any_per_hour,
+        },
     })
 }
 

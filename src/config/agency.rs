@@ -48,6 +48,10 @@ section! {
         email_from: Option<Mailbox>,
         /// Its share of a gateway when others wait too.
         weight: u32 [1, 1_000] = 1,
+        /// SMS parts a second that it may send, over all gateways of the fleet; 0: no limit of its own.
+        sms_rate: f64 [0.0, 1_000_000.0] = 0.0,
+        /// E-mails a second that it may send, over all relays of the fleet; 0: no limit of its own.
+        email_rate: f64 [0.0, 1_000_000.0] = 0.0,
         /// SMS parts and e-mails in lane urgent within an hour; what is above goes as normal.
         urgent_per_hour: u32 [0, 100_000_000] = 600,
         /// Which events it wants.

@@ -3,6 +3,7 @@
 //! No async, clock, randomness, I/O or logging lives here. What a function needs comes in as an
 //! argument.
 
+pub mod address_limit;
 pub mod calendar;
 pub mod chunk_text;
 pub mod contact;

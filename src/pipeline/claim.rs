@@ -11,7 +11,7 @@ use crate::domain::email::EmailAddress;
 use crate::domain::ids::{AgencyNo, DeliveryId, JobNo, Reference};
 use crate::domain::job::template::Templates;
 use crate::domain::job::{To, Values};
-use crate::domain::kinds::Lane;
+use crate::domain::kinds::{Channel, Lane};
 use crate::domain::phone::PhoneNumber;
 use crate::ports::clock::Monotonic;
 use crate::ports::store::{CHUNK_SIZE, Chunk, Claim, JobRecord, StoreError, Want};
@@ -161,7 +161,8 @@ impl Claimer {
     /// share the room; the others are probed with a little.
     fn wants(&self) -> Vec<Want> {
         let policy = &self.deps.policy;
-        let room = policy.hold_total.saturating_sub(self.ready.len());
+        // What is passed over for its agency's own rate is little, and takes nobody's room.
+        let room = policy.hold_total.saturating_sub(self.ready.open_len());
         // A claim is worth its commit only when it can take a fair number.
         if room * 4 < policy.hold_total {
             return Vec::new();
@@ -176,9 +177,9 @@ impl Claimer {
                 } else {
                     PROBE
                 };
-                let held = self.ready.held(*agency, *lane);
-                let limit = policy.hold_per_agency.saturating_sub(held).min(most);
-                if limit * 4 >= most.min(policy.hold_per_agency) && limit > 0 {
+                let (free, at_most) = self.free(*agency, *lane);
+                let limit = free.min(most);
+                if limit * 4 >= most.min(at_most) && limit > 0 {
                     let limit = u32::try_from(limit).unwrap_or(u32::MAX);
                     wants.push(Want {
                         agency: *agency,
@@ -189,6 +190,26 @@ impl Claimer {
             }
         }
         wants
+    }
+
+    /// How many more of an agency and lane may be held, and how many at most. Of an agency with a
+    /// rate of its own no more than it can send before it would be handed back.
+    fn free(&self, agency: AgencyNo, lane: Lane) -> (usize, usize) {
+        let policy = &self.deps.policy;
+        let mut at_most = policy.hold_per_agency;
+        let mut free = at_most.saturating_sub(self.ready.held(agency, lane));
+        let known = self.deps.directory.by_no(agency);
+        for channel in Channel::ALL {
+            let Some(rate) = known.and_then(|agency| agency.rate(*channel)) else {
+                continue;
+            };
+            let sent = rate.per_second() * policy.hold_for.as_secs_f64() / 2.0;
+            let few = (sent as usize).clamp(1, policy.hold_per_agency);
+            let held = self.ready.held_on(*channel, agency, lane);
+            free = free.min(few.saturating_sub(held));
+            at_most = at_most.min(few);
+        }
+        (free, at_most)
     }
 
     /// One claim, from the store to the ready set. Returns how many were claimed.

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::domain::address_limit::AddressLimits;
 use crate::domain::ids::{AgencyId, AgencyNo, WorkerId};
 use crate::domain::kinds::{Channel, Class};
 use crate::domain::pace::Rate;
@@ -37,12 +38,26 @@ pub struct Agency {
     pub email_from: String,
     /// Its share within a lane.
     pub weight: u32,
+    /// Its own rate of SMS parts, over all gateways of the fleet.
+    pub sms_rate: Option<Rate>,
+    /// Its own rate of e-mails, over all relays of the fleet.
+    pub email_rate: Option<Rate>,
     /// SMS parts and e-mails that it may have accepted as urgent within any 60 minutes.
     pub urgent_per_hour: u32,
     /// Its hours of the window `daytime`.
     pub hours: DayWindow,
     /// Four digits; what a street audience may reach.
     pub municipality: Option<String>,
+}
+
+impl Agency {
+    /// Its own rate on a channel.
+    pub const fn rate(&self, channel: Channel) -> Option<Rate> {
+        match channel {
+            Channel::Sms => self.sms_rate,
+            Channel::Email => self.email_rate,
+        }
+    }
 }
 
 /// The agencies, by number and id.
@@ -153,6 +168,8 @@ pub struct Policy {
     pub allow_synthetic: bool,
     /// Waiting raises a lane after this.
     pub raise_lane_after: Duration,
+    /// What one address may get.
+    pub address_limits: AddressLimits,
 }
 
 impl Policy {

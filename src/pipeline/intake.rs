@@ -1,28 +1,23 @@
 //! Takes jobs in, from the broker and over HTTP: read, checked whole, stored in one transaction for
 //! whatever has arrived meanwhile, then answered.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::domain::event::{self, NewEvent, Problem, Totals};
+use crate::domain::event::{self, NewEvent, Problem};
 use crate::domain::ids::{AgencyNo, JobName, Reference};
 use crate::domain::job::parse::{ParseRules, parse};
-use crate::domain::job::{Job, To};
-use crate::domain::kinds::{Class, Lane};
-use crate::domain::plan;
-use crate::domain::status::{Reason, Status};
+use crate::domain::kinds::Lane;
+use crate::domain::status::Reason;
 use crate::domain::time::Timestamp;
-use crate::domain::urgent_quota;
-use crate::ports::store::{
-    Acceptance, JobState, JobView, NewDelivery, NewJob, StoreError, UrgentAsk,
-};
+use crate::ports::store::{Acceptance, JobView, NewJob, StoreError};
 use crate::telemetry::record;
 
 use super::deps::{Agency, Deps};
+use super::new_job::{new_job, view};
 
 /// Jobs in one transaction at most.
 pub const BATCH: usize = 500;
@@ -285,7 +280,7 @@ impl Intake {
             // A repeat may come after the job expired and is answered all the same: see `in_time`.
             now: Timestamp(0),
         };
-        let mut job =
+        let job =
             parse(&offer.body, &rules).map_err(|rejected| (rejected.job, rejected.problems))?;
         if job.rules.audience.is_some() {
             let problem = Problem {
@@ -294,79 +289,7 @@ impl Intake {
             };
             return Err((Some(job.name), vec![problem]));
         }
-        job.rules.distinct = distinct(&job);
-        let deliveries = deliveries(&job, now, &offer.agency);
-        let mut new = NewJob {
-            agency: offer.agency.no,
-            lane: job.rules.lane,
-            urgent: urgent(&job, &offer.agency),
-            accepted_at: now,
-            deliveries,
-            events: Vec::new(),
-            job: Arc::new(job),
-        };
-        let view = view(&new);
-        new.events = vec![event::job_accepted(
-            new.agency,
-            &view.name,
-            now,
-            view.recipients,
-            false,
-            &view.totals,
-        )];
-        Ok(new)
-    }
-}
-
-/// What an urgent job asks of its agency's quota.
-fn urgent(job: &Job, agency: &Agency) -> Option<UrgentAsk> {
-    (job.rules.lane == Lane::Urgent).then(|| UrgentAsk {
-        per_hour: agency.urgent_per_hour,
-        costs: urgent_quota::costs(job),
-    })
-}
-
-/// All recipients are direct addresses, and no two are the same.
-fn distinct(job: &Job) -> bool {
-    let mut seen = HashSet::with_capacity(job.recipients.len());
-    job.rules.class == Class::ServiceMessage
-        && job.recipients.iter().all(|recipient| match &recipient.to {
-            To::Person(_) => false,
-            To::Phone(phone) => seen.insert(phone.expose().to_owned()),
-            To::Email(email) => seen.insert(email.fold()),
-        })
-}
-
-fn deliveries(job: &Job, now: Timestamp, agency: &Agency) -> Vec<NewDelivery> {
-    plan::first_deliveries(job, now, &agency.hours)
-        .into_iter()
-        .map(|(position, occasion, channel, fixed, due)| NewDelivery {
-            position,
-            occasion,
-            channel,
-            fixed,
-            due,
-            settled: None,
-        })
-        .collect()
-}
-
-/// A new job as its agency sees it.
-fn view(new: &NewJob) -> JobView {
-    let occasions = 1 + new.job.rules.reminders.len();
-    let notifications = new.job.recipients.len() * occasions;
-    let mut totals = Totals::default();
-    totals.0.insert(Status::Accepted, notifications as u64);
-    JobView {
-        name: new.job.name.clone(),
-        class: new.job.rules.class,
-        lane_asked: new.job.rules.lane,
-        lane: new.lane,
-        urgent_over_quota: 0,
-        state: JobState::Open,
-        accepted_at: new.accepted_at,
-        recipients: new.job.recipients.len() as u64,
-        totals,
+        Ok(new_job(job, now, &offer.agency))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Takes ready deliveries by lane and turn, asks the last gate, and commits their tries and rate
 //! slots before the first byte. One pump per channel.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,22 +9,19 @@ use parking_lot::Mutex;
 
 use crate::domain::estimate::Estimate;
 use crate::domain::fair::Tier;
-use crate::domain::ids::{Position, Reference};
+use crate::domain::ids::AgencyNo;
 use crate::domain::kinds::Channel;
-use crate::domain::status::Reason;
 use crate::ports::clock::Monotonic;
-use crate::ports::store::{
-    CHUNK_SIZE, Granted, Guard, IntentBatch, IntentEntry, Intents, Next, Refused, Settlement,
-    StoreError,
-};
+use crate::ports::store::{AgencyRate, Granted, IntentBatch, IntentEntry, Intents, StoreError};
 use crate::telemetry::record;
 
+use super::address;
 use super::claim::Claimer;
 use super::deps::{Deps, Route};
-use super::gate::{Gate, gate_again, withhold};
-use super::give_back::give_back;
+use super::gate::{Gate, gate_again};
 use super::line::Line;
 use super::ready::{Held, Ready, ReadySet};
+use super::refused::Refusal;
 use super::settle::Settler;
 use super::wire::{Flight, lead};
 
@@ -35,6 +33,9 @@ const GATHER: Duration = Duration::from_millis(4);
 
 /// A line without a slot within reach is left alone until its next one and this much longer.
 const COLLECT: Duration = Duration::from_millis(80);
+
+/// An agency whose own rate is used up is passed over at most so long before it is asked for again.
+const CLOSED_AT_MOST: Duration = Duration::from_secs(10);
 
 /// The pump of one channel.
 #[derive(Debug)]
@@ -92,10 +93,11 @@ impl Pump {
     /// One round over the lines; returns how long to sleep unless woken.
     async fn round(&self) -> Duration {
         let idle = Duration::from_millis(500);
-        if self.ready.len_on(self.channel) == 0 {
-            return idle;
-        }
         let now = self.deps.clock.monotonic();
+        let waiting = self.ready.look(self.channel, now);
+        if waiting.open == 0 {
+            return waiting.opens_in.map_or(idle, |opens_in| opens_in.min(idle));
+        }
         let Some(line) = self.pick(now) else {
             let next = self
                 .lines
@@ -154,7 +156,9 @@ impl Pump {
             } else {
                 policy.slots_ahead
             },
-            entries: taken.iter().map(entry).collect(),
+            agency_rates: self.agency_rates(&taken),
+            address_limits: policy.address_limits,
+            entries: taken.iter().map(|ready| self.entry(ready)).collect(),
         };
         let intents = match self.deps.store.intend(batch).await {
             Ok(intents) => intents,
@@ -170,7 +174,7 @@ impl Pump {
     /// head is not mixed with other lanes, because it may reach further ahead.
     async fn take(&self, room: usize) -> Vec<Ready> {
         let mut taken = self.ready.take(self.channel, room);
-        if self.ready.len() * 2 < self.deps.policy.hold_total {
+        if self.ready.open_len() * 2 < self.deps.policy.hold_total {
             self.deps.bells.room.notify_waiters();
         }
         let is_urgent = |ready: &Ready| ready.held.tier() == Tier::Urgent;
@@ -231,7 +235,12 @@ impl Pump {
         }
         for (index, refused) in intents.refused {
             if let Some(ready) = taken.get_mut(index).and_then(Option::take) {
-                self.refused(ready, refused).await;
+                let refusal = Refusal {
+                    deps: &self.deps,
+                    settler: &self.settler,
+                    ready: &ready,
+                };
+                refusal.settle(refused).await;
             }
         }
         let rest: Vec<_> = taken.into_iter().flatten().collect();
@@ -240,90 +249,15 @@ impl Pump {
         }
         self.ready.put_back(self.channel, rest);
         // Some slots at once are worth a transaction, one is not: the horizon is longer than this.
-        line.busy_until(read_at.plus(intents.next_in.min(Duration::from_secs(1)) + COLLECT));
-        Duration::ZERO
-    }
-
-    async fn refused(&self, ready: Ready, refused: Refused) {
-        let now = self.deps.clock.now();
-        let held = &ready.held;
-        match refused {
-            Refused::Fenced => {
-                // Should the claim hold it all the same, it must not stay claimed for ever.
-                let later = now.plus(Duration::from_mins(1));
-                give_back(
-                    &self.deps,
-                    &[(held.claimed.delivery, held.claim)],
-                    Some(later),
-                )
-                .await;
-                record::fenced();
-                tracing::warn!(delivery.id = %held.claimed.delivery, "another worker took over before the intent");
-            }
-            Refused::LiveTry => {
-                tracing::error!(delivery.id = %held.claimed.delivery, "a live try stands in the slot; waiting for a receipt");
-                let until = now.plus(self.deps.policy.unknown(self.channel));
-                self.settler
-                    .settle(Settlement {
-                        delivery: held.claimed.delivery,
-                        guard: Guard::Claim(held.claim),
-                        tried: None,
-                        next: Next::AwaitReceipt { until },
-                        label: held.label(),
-                        at: now,
-                    })
-                    .await;
-            }
-            Refused::Cancelled => {
-                self.settler
-                    .settle(withhold(held, Reason::Cancelled, now, None))
-                    .await;
-            }
-            Refused::Opened => {
-                self.settler
-                    .settle(withhold(held, Reason::Opened, now, None))
-                    .await;
-            }
-            Refused::Covered(position) => {
-                let by = self.reference_of(held, position).await;
-                let mut settlement = withhold(held, Reason::Covered, now, by);
-                if let Next::Settled { channel_chosen, .. } = &mut settlement.next {
-                    // The row still has the id of the first choice; do not name that channel.
-                    *channel_chosen = ready.outbound.delivery == held.claimed.delivery;
-                }
-                self.settler.settle(settlement).await;
-            }
-            Refused::Stopped => {
-                give_back(&self.deps, &[(held.claimed.delivery, held.claim)], None).await;
-            }
+        let again = |next_in: Duration, most| read_at.plus(next_in.min(most) + COLLECT);
+        for (agency, next_in) in intents.agencies {
+            let until = again(next_in, CLOSED_AT_MOST);
+            self.ready.close(self.channel, agency, until);
         }
-    }
-
-    /// The reference of another recipient of the same job.
-    async fn reference_of(
-        &self,
-        held: &Held,
-        position: Position,
-    ) -> Option<(Position, Arc<Reference>)> {
-        let chunk = (held.job.record.no, position / CHUNK_SIZE);
-        let (_, chunks) = loop {
-            match self.deps.store.load(&[], &[chunk]).await {
-                Ok(loaded) => break loaded,
-                Err(error) => {
-                    record::store_error("load");
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "cannot load who covers a recipient; trying again"
-                    );
-                    if !self.deps.pause(Duration::from_secs(1)).await {
-                        return None;
-                    }
-                }
-            }
-        };
-        let references = &chunks.first()?.references;
-        let reference = references.get(usize::from(position % CHUNK_SIZE))?;
-        Some((position, Arc::new(reference.clone())))
+        if !intents.next_in.is_zero() {
+            line.busy_until(again(intents.next_in, Duration::from_secs(1)));
+        }
+        Duration::ZERO
     }
 
     /// The intent's commit is in doubt: nothing is sent; what was written becomes unknown, the rest
@@ -358,17 +292,36 @@ impl Pump {
             pause = (pause * 2).min(Duration::from_secs(5));
         }
     }
-}
 
-fn entry(ready: &Ready) -> IntentEntry {
-    let claimed = &ready.held.claimed;
-    IntentEntry {
-        delivery: claimed.delivery,
-        channel: ready.outbound.channel(),
-        claim: ready.held.claim,
-        slot: claimed.slot,
-        attempt: claimed.attempts,
-        cost: ready.outbound.cost(),
-        cover: ready.cover,
+    /// The rates of agencies that have one of their own here.
+    fn agency_rates(&self, taken: &[Ready]) -> Vec<AgencyRate> {
+        let mut seen: BTreeSet<AgencyNo> = BTreeSet::new();
+        let first = |ready: &&Ready| seen.insert(ready.held.claimed.agency);
+        let firsts = taken.iter().filter(first);
+        firsts
+            .filter_map(|ready| {
+                Some(AgencyRate {
+                    agency: ready.held.claimed.agency,
+                    channel: self.channel,
+                    rate: ready.held.job.agency.rate(self.channel)?,
+                })
+            })
+            .collect()
+    }
+
+    fn entry(&self, ready: &Ready) -> IntentEntry {
+        let claimed = &ready.held.claimed;
+        let limited = !self.deps.policy.address_limits.is_none();
+        IntentEntry {
+            delivery: claimed.delivery,
+            agency: claimed.agency,
+            channel: ready.outbound.channel(),
+            claim: ready.held.claim,
+            slot: claimed.slot,
+            attempt: claimed.attempts,
+            cost: ready.outbound.cost(),
+            cover: ready.cover,
+            address: limited.then(|| address::digest(&ready.outbound.content)),
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! [`heart`], [`fleet_clock`], [`retention`]. Every loop takes the shutdown token and listens to it between units of
 //! work, never inside one.
 
+mod address;
 pub mod claim;
 pub mod deps;
 pub mod fleet_clock;
@@ -17,10 +18,12 @@ pub mod jobs_from_broker;
 pub mod labels;
 pub mod late;
 pub mod line;
+mod new_job;
 pub mod publish;
 pub mod ready;
 pub mod receipts;
 pub mod reconcile;
+mod refused;
 pub mod resolve;
 pub mod retention;
 pub mod settle;

@@ -1,7 +1,9 @@
 //! The small leased ready set: planned deliveries that wait for a slot, per channel, by lane and
 //! turn.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -91,12 +93,42 @@ pub struct Ready {
 /// What waits for a slot, per channel.
 #[derive(Debug, Default)]
 pub struct ReadySet {
-    sms: Mutex<FairQueue<Ready>>,
-    email: Mutex<FairQueue<Ready>>,
+    sms: Mutex<Side>,
+    email: Mutex<Side>,
+}
+
+/// One channel.
+#[derive(Debug, Default)]
+struct Side {
+    queue: FairQueue<Ready>,
+    /// Agencies that are passed over, and until when.
+    closed: BTreeMap<AgencyNo, Monotonic>,
+}
+
+impl Side {
+    fn open_what_is_due(&mut self, now: Monotonic) {
+        let queue = &mut self.queue;
+        self.closed.retain(|agency, until| {
+            let stays = *until > now;
+            if !stays {
+                queue.open(*agency);
+            }
+            stays
+        });
+    }
+}
+
+/// What a channel has to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// So many may be taken now.
+    pub open: usize,
+    /// How long until an agency that is passed over takes turns again.
+    pub opens_in: Option<Duration>,
 }
 
 impl ReadySet {
-    fn queue(&self, channel: Channel) -> &Mutex<FairQueue<Ready>> {
+    fn side(&self, channel: Channel) -> &Mutex<Side> {
         match channel {
             Channel::Sms => &self.sms,
             Channel::Email => &self.email,
@@ -105,21 +137,42 @@ impl ReadySet {
 
     /// How many are held for `agency` in `lane`, on both channels.
     pub fn held(&self, agency: AgencyNo, lane: Lane) -> usize {
-        let (sms, email) = (self.sms.lock(), self.email.lock());
-        Tier::of_lane(lane)
-            .iter()
-            .map(|tier| sms.held(agency, *tier) + email.held(agency, *tier))
-            .sum()
+        self.held_on(Channel::Sms, agency, lane) + self.held_on(Channel::Email, agency, lane)
+    }
+
+    /// How many are held for `agency` in `lane` on a channel.
+    pub fn held_on(&self, channel: Channel, agency: AgencyNo, lane: Lane) -> usize {
+        let side = self.side(channel).lock();
+        let tiers = Tier::of_lane(lane).iter();
+        tiers.map(|tier| side.queue.held(agency, *tier)).sum()
     }
 
     /// How many are held in all.
     pub fn len(&self) -> usize {
-        self.sms.lock().len() + self.email.lock().len()
+        self.sms.lock().queue.len() + self.email.lock().queue.len()
     }
 
-    /// How many are held for a channel.
-    pub fn len_on(&self, channel: Channel) -> usize {
-        self.queue(channel).lock().len()
+    /// How many are held of agencies that are not passed over just now.
+    pub fn open_len(&self) -> usize {
+        self.sms.lock().queue.open_len() + self.email.lock().queue.open_len()
+    }
+
+    /// What there is to do on a channel.
+    pub fn look(&self, channel: Channel, now: Monotonic) -> Waiting {
+        let mut side = self.side(channel).lock();
+        side.open_what_is_due(now);
+        let next = side.closed.values().min();
+        Waiting {
+            open: side.queue.open_len(),
+            opens_in: next.map(|until| until.since(now)),
+        }
+    }
+
+    /// Passes over an agency on a channel until then: its own rate is used up.
+    pub fn close(&self, channel: Channel, agency: AgencyNo, until: Monotonic) {
+        let mut side = self.side(channel).lock();
+        side.queue.close(agency);
+        side.closed.insert(agency, until);
     }
 
     /// Nothing is held.
@@ -130,7 +183,7 @@ impl ReadySet {
     /// Adds at the end of the turn.
     pub fn push(&self, ready: Vec<Ready>) {
         for ready in ready {
-            let mut queue = self.queue(ready.outbound.channel()).lock();
+            let queue = &mut self.side(ready.outbound.channel()).lock().queue;
             let (agency, tier) = (ready.held.claimed.agency, ready.held.tier());
             let weight = ready.held.job.agency.weight;
             let cost = ready.outbound.cost();
@@ -140,7 +193,7 @@ impl ReadySet {
 
     /// Puts back what got no slot, the first last, so that the order is as before.
     pub fn put_back(&self, channel: Channel, ready: Vec<Ready>) {
-        let mut queue = self.queue(channel).lock();
+        let queue = &mut self.side(channel).lock().queue;
         for ready in ready.into_iter().rev() {
             let (agency, tier) = (ready.held.claimed.agency, ready.held.tier());
             let weight = ready.held.job.agency.weight;
@@ -151,7 +204,7 @@ impl ReadySet {
 
     /// Takes the next by lane and turn, at most `limit`.
     pub fn take(&self, channel: Channel, limit: usize) -> Vec<Ready> {
-        let mut queue = self.queue(channel).lock();
+        let queue = &mut self.side(channel).lock().queue;
         let mut taken = Vec::with_capacity(limit.min(queue.len()));
         while taken.len() < limit {
             let Some((.., ready)) = queue.pop() else {
@@ -170,8 +223,8 @@ impl ReadySet {
     /// Takes out what is held since before `limit`.
     pub fn drain_held_before(&self, limit: Option<Monotonic>) -> Vec<Ready> {
         let leave = |ready: &Ready| limit.is_none_or(|limit| ready.held.since < limit);
-        let mut gone = self.sms.lock().drain_where(leave);
-        gone.extend(self.email.lock().drain_where(leave));
+        let mut gone = self.sms.lock().queue.drain_where(leave);
+        gone.extend(self.email.lock().queue.drain_where(leave));
         gone
     }
 }

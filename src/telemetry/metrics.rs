@@ -90,6 +90,8 @@ names! {
         "How long the oldest due delivery has been waiting, by lane";
     UrgentOverQuota = Counter "budstikke_urgent_over_quota_total",
         "Recipients asked for as urgent above the agency's quota, by agency";
+    AddressOverLimit = Counter "budstikke_address_over_limit_total",
+        "Times that a message waits because its address got enough within the hour, by channel";
     Erased = Counter "budstikke_erased_total", "What retention erased, by kind";
 }
 
@@ -155,6 +157,7 @@ fn zeros() {
     for channel in Channel::ALL {
         let channel = ("channel", channel.as_str());
         zero(Metric::Unknown, &[channel]);
+        zero(Metric::AddressOverLimit, &[channel]);
         for status in Status::ALL.iter().filter(|status| status.is_settled()) {
             let labels = [channel, ("status", status.as_str()), ("reason", "")];
             zero(Metric::Settled, &labels);

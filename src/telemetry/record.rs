@@ -39,6 +39,11 @@ pub fn urgent_over_quota(agency: &AgencyId, recipients: u64) {
         .increment(recipients);
 }
 
+/// A message waits because its address got enough within the hour.
+pub fn address_over_limit(channel: Channel) {
+    counter!("budstikke_address_over_limit_total", "channel" => channel.as_str()).increment(1);
+}
+
 /// A delivery was settled.
 pub fn settled(channel: Channel, status: Status, reason: Option<Reason>) {
     counter!(

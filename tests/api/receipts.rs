@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use axum::http::header::{HeaderName, WWW_AUTHENTICATE};
 use budstikke::api::ApiLimits;
+use budstikke::domain::address_limit::AddressLimits;
 use budstikke::domain::kinds::Lane;
 use budstikke::domain::pace::Rate;
 use budstikke::domain::status::Status;
@@ -133,18 +134,22 @@ async fn sent(api: &Api, gateway: &str, reference: &str) {
     let claimed = claim.deliveries[0];
     let entry = IntentEntry {
         delivery: claimed.delivery,
+        agency,
         channel: claimed.delivery.channel(),
         claim: claim.id,
         slot: 0,
         attempt: claimed.attempts,
         cost: 1,
         cover: None,
+        address: None,
     };
     let batch = IntentBatch {
         gateway: gateway.to_owned(),
         rate: Rate::new(100.0, 1).unwrap(),
         lead: std::time::Duration::ZERO,
         ahead: Duration::from_secs(1),
+        agency_rates: Vec::new(),
+        address_limits: AddressLimits::default(),
         entries: vec![entry],
     };
     assert_eq!(store.intend(batch).await.unwrap().granted.len(), 1);

@@ -13,6 +13,7 @@ use budstikke::api::{
     ApiLimits, ApiParts, ApiState, ParseReceipts, ReceiptSource, ReceiptToken, router,
 };
 use budstikke::app::lifecycle::{Broker, Roles, Worker};
+use budstikke::domain::address_limit::AddressLimits;
 use budstikke::domain::contact::Contact;
 use budstikke::domain::event::EventFilter;
 use budstikke::domain::ids::{AgencyId, AgencyNo};
@@ -188,6 +189,8 @@ fn agency(no: AgencyNo, id: AgencyId) -> Agency {
         sms_sender: "Kommunen".to_owned(),
         email_from: "Kommunen <varsel@kommune.example>".to_owned(),
         weight: 1,
+        sms_rate: None,
+        email_rate: None,
         urgent_per_hour: 600,
         hours: DayWindow::default(),
         municipality: Some("0301".to_owned()),
@@ -242,6 +245,7 @@ fn policy() -> Policy {
         poll_max: second,
         allow_synthetic: true,
         raise_lane_after: second * 600,
+        address_limits: AddressLimits::default(),
     }
 }
 

@@ -69,6 +69,25 @@ macro_rules! every_case {
             slots_come_back_as_time_passes,
             nothing_is_granted_while_a_gateway_is_paused_and_a_shorter_pause_ends_no_longer_one,
         }
+        $run! { agency_rate:
+            an_agency_at_its_own_rate_lets_the_others_pass,
+            an_agencys_rate_holds_over_all_gateways,
+            an_agencys_channels_have_rates_of_their_own,
+            a_refused_entry_takes_no_slot_of_its_agency,
+            many_at_once_on_two_gateways_stay_within_both_agencies_rates,
+        }
+        $run! { address_limit:
+            an_address_gets_no_more_than_its_limits_until_the_hour_is_over,
+            what_is_over_takes_no_slot_and_its_like_goes_with_it,
+            of_one_address_a_batch_takes_the_first,
+            without_limits_an_address_gets_everything_at_once,
+            a_limit_of_nought_leaves_the_other_in_force,
+            a_refused_entry_takes_nothing_of_its_address,
+            a_try_after_one_that_did_not_leave_counts_once,
+            many_at_once_on_several_gateways_never_exceed_the_limits,
+            the_store_says_what_the_rule_says,
+            what_an_address_got_is_erased_when_it_counts_no_more,
+        }
         $run! { ledger_cover:
             the_first_of_a_batch_covers_the_others,
             one_of_an_earlier_batch_covers_later_ones_but_not_itself_nor_another_job,

@@ -20,6 +20,8 @@ mod on_postgres;
 mod on_sqlite;
 mod world;
 
+mod address_limit;
+mod agency_rate;
 mod contacts;
 mod jobs;
 mod jobs_end;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use budstikke::domain::address_limit::AddressLimits;
 use budstikke::domain::event::{Event, EventFilter};
 use budstikke::domain::ids::{AgencyId, AgencyNo, ClaimId, DeliveryId, JobName, JobNo, WorkerId};
 use budstikke::domain::kinds::Lane;
@@ -189,7 +190,9 @@ pub fn entry(claim: ClaimId, claimed: &Claimed) -> IntentEntry {
         slot: claimed.slot,
         attempt: claimed.attempts,
         cost: 1,
+        agency: claimed.agency,
         cover: None,
+        address: None,
     }
 }
 
@@ -200,6 +203,8 @@ pub fn batch(entries: Vec<IntentEntry>) -> IntentBatch {
         rate: Rate::new(1e6, 100_000).unwrap(),
         lead: std::time::Duration::ZERO,
         ahead: Duration::from_millis(250),
+        agency_rates: Vec::new(),
+        address_limits: AddressLimits::default(),
         entries,
     }
 }

@@ -8,7 +8,8 @@ use async_trait::async_trait;
 
 use super::connect::PostgresStore;
 use super::now;
-use crate::domain::time::Timestamp;
+use crate::domain::address_limit::KEEP;
+use crate::domain::time::{Timestamp, micros};
 use crate::ports::store::{Erased, Retention, StoreError};
 
 /// A job that a late receipt opened again is left alone until it is settled again.
@@ -59,6 +60,9 @@ const EVENTS: &str = "WITH head AS MATERIALIZED ( \
         WHERE stream.agency = m.agency) \
     DELETE FROM event e USING head h WHERE e.agency = h.agency AND e.sequence = h.sequence";
 
+/// Batches of addresses in one call at most.
+const ADDRESS_BATCHES: u32 = 100;
+
 const WORKERS: &str = concat!(
     "DELETE FROM worker w USING (SELECT ",
     now!(),
@@ -76,6 +80,12 @@ const RECEIPTS: &str = concat!(
     "DELETE FROM parked_receipt WHERE received_at < (SELECT ",
     now!(),
     " - 604800000000)"
+);
+
+const ADDRESSES: &str = concat!(
+    "DELETE FROM address_use WHERE key IN (SELECT key FROM address_use WHERE latest < (SELECT ",
+    now!(),
+    ") - $1 ORDER BY latest LIMIT $2 FOR UPDATE SKIP LOCKED)"
 );
 
 #[async_trait]
@@ -97,6 +107,13 @@ impl Retention for PostgresStore {
         };
         let claims = sqlx::query(CLAIMS).bind(jobs * 100);
         self.execute(claims).await?;
+        // A busy hour leaves many more of these than jobs.
+        for _ in 0..ADDRESS_BATCHES {
+            let addresses = sqlx::query(ADDRESSES).bind(micros(KEEP)).bind(jobs * 100);
+            if self.execute(addresses).await? < u64::from(limit) * 100 {
+                break;
+            }
+        }
         self.execute(sqlx::query(WORKERS)).await?;
         self.execute(sqlx::query(RECEIPTS)).await?;
         Ok(erased)

@@ -10,6 +10,7 @@ use super::connect::SqliteStore;
 use super::error::{Work, unavailable};
 use super::rows::json;
 use super::write::Verdict;
+use crate::domain::address_limit::KEEP;
 use crate::domain::ids::{DeliveryId, JobNo};
 use crate::domain::time::Timestamp;
 use crate::ports::store::{Erased, Retention, StoreError};
@@ -53,6 +54,7 @@ const GONE_WORKERS: &str = "DELETE FROM worker WHERE ended_at < ?1";
 const GONE_CLAIMS: &str = "DELETE FROM claim WHERE id IN (SELECT c.id FROM claim c
     WHERE NOT EXISTS (SELECT 1 FROM delivery d WHERE d.state = 6 AND d.claim = c.id)
     ORDER BY c.id LIMIT ?1)";
+const GONE_ADDRESSES: &str = "DELETE FROM address_use WHERE latest < ?1";
 const GONE_RECEIPTS: &str = "DELETE FROM parked_receipt WHERE received_at < ?1";
 
 const TRUNCATE: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
@@ -234,6 +236,7 @@ async fn tidy(connection: &mut SqliteConnection, ages: Ages) -> Work<u64> {
     let mut gone = 0;
     for (sql, bound) in [
         (GONE_WORKERS, ages.now.minus(DAY).0),
+        (GONE_ADDRESSES, ages.now.minus(KEEP).0),
         (GONE_RECEIPTS, ages.now.minus(PARKED).0),
         (GONE_CLAIMS, i64::from(ages.limit) * 100),
     ] {

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
-use super::super::ids::AgencyNo;
 use super::{FairQueue, Tier};
+use crate::domain::ids::AgencyNo;
 use crate::domain::kinds::Lane;
 
 fn served(queue: &mut FairQueue<u32>, n: usize) -> BTreeMap<(i32, Tier), u32> {
@@ -109,7 +109,7 @@ proptest::proptest! {
     fn nothing_is_lost_or_invented(pushes in proptest::collection::vec((1i32..5, 0usize..4, 1u32..11), 0..300)) {
         let mut queue = FairQueue::default();
         for (i, (agency, tier, cost)) in pushes.iter().enumerate() {
-            queue.push(AgencyNo(*agency), 1, super::IN_ORDER[*tier], *cost, i);
+            queue.push(AgencyNo(*agency), 1, super::queue::IN_ORDER[*tier], *cost, i);
         }
         queue.close(AgencyNo(2));
         let gone = queue.drain_where(|i| i % 7 == 0);

@@ -176,6 +176,3 @@ impl Line {
         self.stored
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{SettleReport, Settlement, StoreError};
+use super::{AgencyRate, SettleReport, Settlement, StoreError};
+use crate::domain::address_limit::{AddressLimits, AddressUse};
 use crate::domain::ids::{AgencyNo, ClaimId, DeliveryId, Position, WorkerId};
 use crate::domain::kinds::{Channel, Lane};
 use crate::domain::pace::Rate;
@@ -63,6 +64,10 @@ pub struct IntentBatch {
     pub lead: Duration,
     /// No slot further ahead than this (250 ms; urgent 500 ms), counted after `lead`.
     pub ahead: Duration,
+    /// Agencies with rates of their own; at most one for each agency and channel.
+    pub agency_rates: Vec<AgencyRate>,
+    /// What one address may get.
+    pub address_limits: AddressLimits,
     /// In order of precedence: the first get the slots.
     pub entries: Vec<IntentEntry>,
 }
@@ -72,6 +77,8 @@ pub struct IntentBatch {
 pub struct IntentEntry {
     /// The delivery as claimed.
     pub delivery: DeliveryId,
+    /// Whose it is.
+    pub agency: AgencyNo,
     /// The channel of the try. If it differs from the delivery's own, the row takes the id
     /// `delivery.on(channel)`; allowed only while no try was written (`attempts` = 0).
     pub channel: Channel,
@@ -86,18 +93,24 @@ pub struct IntentEntry {
     /// For service messages with several recipients: a digest of channel, address and text. Only
     /// the first recipient of the job (per occasion) that writes an intent with it may send.
     pub cover: Option<[u8; 16]>,
+    /// Where it goes and what it says; `None`: not limited.
+    pub address: Option<AddressUse>,
 }
 
 /// What became of an intent batch. An entry in neither list has no slot yet: it is still claimed
-/// and may be offered again after `next_in`.
+/// and may be offered again after `next_in`, and after what `agencies` says of its agency. Should
+/// both be zero, it goes to the address of an earlier entry and may be offered again at once.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Intents {
     /// Written and committed: may, and must, be sent at its time.
     pub granted: Vec<Granted>,
     /// Not written, and why.
     pub refused: Vec<(usize, Refused)>,
-    /// How long until the bucket has a slot within reach again, counted like the slots.
+    /// How long until the gateway's bucket has a slot within reach again, counted like the slots;
+    /// zero if it has.
     pub next_in: Duration,
+    /// Agencies whose own rate is used up, and how long until they have a slot within reach again.
+    pub agencies: Vec<(AgencyNo, Duration)>,
     /// How long before this answer was given the store's clock was read. The slots count from then:
     /// a slow commit does not make them later.
     pub read_ago: Duration,
@@ -127,6 +140,11 @@ pub enum Refused {
     Stopped,
     /// That position of the same job got the message.
     Covered(Position),
+    /// The address got as much as it may within an hour; hand the delivery back, due then.
+    OverLimit {
+        /// When there will be room, by the store's clock.
+        until: Timestamp,
+    },
 }
 
 /// A delivery whose try is unknown and whose time to wait for a receipt is over.
@@ -164,7 +182,13 @@ pub trait Ledger: Send + Sync {
     /// Slots: with `tat` the bucket's theoretical arrival time and `now` the store's clock plus
     /// `lead`, an entry of cost c starts at `max(tat, now)` and moves `tat` to that plus `c · interval`; entries are
     /// taken in order while the start is no further ahead than `ahead`, and none while the bucket
-    /// is paused. `burst` > 1 lets `tat` lag `(burst - 1) · interval` behind now.
+    /// is paused. `burst` > 1 lets `tat` lag `(burst - 1) · interval` behind now. An entry of an
+    /// agency with a rate of its own needs a slot of both buckets, as in
+    /// [`joint`](crate::domain::pace::joint).
+    ///
+    /// Addresses: of what would get a slot, no more is written per address within an hour than
+    /// [`AddressLimits`] says, whatever the number of callers and gateways; a refused entry takes
+    /// neither a slot nor room of its address.
     ///
     /// # Errors
     /// [`StoreError`]: nothing may be sent. (Should the commit nevertheless have taken effect, the

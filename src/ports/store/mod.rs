@@ -14,6 +14,7 @@ mod outbox;
 mod parking;
 mod retention;
 mod settlement;
+mod slots;
 mod workers;
 
 pub use contacts::{ContactRow, Contacts};
@@ -30,6 +31,7 @@ pub use outbox::{Outbox, Unpublished};
 pub use parking::{FoundTry, ParkedReceipt, Parking};
 pub use retention::{Erased, Retention};
 pub use settlement::{Guard, Label, Next, SettleReport, Settlement, TryOutcome, TryResult};
+pub use slots::{Addressees, AgencyRate, BatchSlots, BucketRow, Buckets};
 pub use workers::{Backlog, Reaped, Workers};
 
 use super::BoxError;

@@ -7,42 +7,47 @@ use std::time::Duration;
 use sqlx::{PgConnection, Row};
 use tokio::time::Instant;
 
+use super::addresses::admit;
 use super::entries::{Verdict, judge, take_covers, target};
 use crate::adapters::postgres::connect::PostgresStore;
 use crate::adapters::postgres::error::Fault;
 use crate::adapters::postgres::now;
 use crate::adapters::postgres::rows::int;
 use crate::domain::ids::JobNo;
-use crate::domain::pace::{Slots, take};
 use crate::domain::time::Timestamp;
-use crate::ports::store::{Granted, IntentBatch, Intents, Refused, StoreError};
+use crate::ports::store::{
+    Addressees, BatchSlots, BucketRow, Buckets, Granted, IntentBatch, Intents, Refused, StoreError,
+};
 
 /// Holds the claims (whoever lets go of them waits), the jobs (who cancels waits; the counting of
-/// open deliveries does not) and the bucket, in this order, and only then reads the clock: an
-/// expression beside `FOR UPDATE` would be evaluated before the wait.
+/// open deliveries does not) and the buckets by name, in this order, and only then reads the clock:
+/// an expression beside `FOR UPDATE` would be evaluated before the wait. It is read with each bucket;
+/// the latest reading is from after the last wait.
 const HOLD: &str = concat!(
     "WITH c AS MATERIALIZED ( \
         SELECT id FROM claim WHERE id = ANY($1) ORDER BY id FOR KEY SHARE), \
      j AS MATERIALIZED ( \
         SELECT no, cancelled_at FROM job WHERE no = ANY($2) ORDER BY no FOR KEY SHARE), \
      b AS MATERIALIZED ( \
-        SELECT tat, paused_until FROM bucket \
-        WHERE name = $3 AND (SELECT count(*) FROM c) >= 0 AND (SELECT count(*) FROM j) >= 0 \
-        FOR UPDATE) \
+        SELECT name, tat, paused_until FROM bucket WHERE name = ANY($3) \
+            AND (SELECT count(*) FROM c) >= 0 AND (SELECT count(*) FROM j) >= 0 \
+        ORDER BY name COLLATE \"C\" FOR UPDATE) \
      SELECT tat, paused_until, ",
     now!(),
-    ", (SELECT array_agg(no) FROM j WHERE cancelled_at IS NOT NULL) FROM b"
+    ", (SELECT array_agg(no) FROM j WHERE cancelled_at IS NOT NULL), name FROM b"
 );
-const NEW_BUCKET: &str = "INSERT INTO bucket (name) VALUES ($1) ON CONFLICT (name) DO NOTHING";
+const NEW_BUCKETS: &str = "INSERT INTO bucket (name) SELECT unnest($1::text[]) \
+    ON CONFLICT (name) DO NOTHING";
 
 /// Rows that are tried on the other channel than planned take its id. Nothing refers to them yet.
 const SWITCH: &str = "UPDATE delivery d SET id = s.target \
     FROM unnest($1::bigint[], $2::bigint[]) AS s (id, target) WHERE d.id = s.id";
 
 /// The constraint `try_live` has the last word on what is live.
-const WRITE: &str = "WITH paid AS (UPDATE bucket SET tat = $6 WHERE name = $5) \
+const WRITE: &str = "WITH paid AS (UPDATE bucket b SET tat = p.tat \
+        FROM unnest($7::text[], $8::bigint[]) AS p (name, tat) WHERE b.name = p.name) \
     INSERT INTO try (delivery, slot, no, claim, gateway, intent_at) \
-    SELECT t.delivery, t.slot, t.no, t.claim, $5, $7 \
+    SELECT t.delivery, t.slot, t.no, t.claim, $5, $6 \
     FROM unnest($1::bigint[], $2::smallint[], $3::int[], $4::bigint[]) \
         AS t (delivery, slot, no, claim) \
     ON CONFLICT DO NOTHING RETURNING delivery";
@@ -64,8 +69,7 @@ pub(super) async fn intend(
 
 /// What is held while the batch is decided.
 struct Held {
-    tat: Timestamp,
-    paused_until: Option<Timestamp>,
+    buckets: HashMap<String, BucketRow>,
     now: Timestamp,
     /// When `now` was read, on our own clock; the wait for the locks lies before it.
     read_at: Instant,
@@ -76,20 +80,22 @@ async fn run(
     connection: &mut PgConnection,
     batch: &IntentBatch,
 ) -> Result<(Intents, Instant), Fault> {
-    let held = hold(connection, batch).await?;
+    let buckets = Buckets::of(batch);
+    let held = hold(connection, batch, &buckets.names()).await?;
     let mut verdict = judge(connection, &batch.entries, &held.cancelled).await?;
-    let slots = take(
-        batch.rate,
-        held.tat,
-        held.paused_until,
-        held.now.plus(batch.lead),
-        batch.ahead,
-        verdict.eligible.iter().map(|i| batch.entries[*i].cost),
-    );
-    let mut granted: Vec<Granted> = verdict
-        .eligible
+    let addressees = Addressees::first_of_each(batch, &mut verdict.eligible);
+    let from = held.now.plus(batch.lead);
+    let slots = buckets.take(&held.buckets, from, &verdict.eligible);
+    let asks = Addressees::asks(batch, &slots);
+    let over = admit(connection, batch.address_limits, held.now, &asks).await?;
+    let slots = buckets.take_again(&held.buckets, from, slots, &over);
+    let also = addressees.also(batch, &over);
+    for (index, until) in over.into_iter().chain(also) {
+        verdict.refused.push((index, Refused::OverLimit { until }));
+    }
+    let mut granted: Vec<Granted> = slots
+        .starts
         .iter()
-        .zip(&slots.starts)
         .map(|(index, start)| Granted {
             index: *index,
             starts_in: start.since(held.now),
@@ -104,42 +110,55 @@ async fn run(
         granted,
         refused: verdict.refused,
         next_in: slots.next_in,
+        agencies: slots.agencies,
         read_ago: Duration::ZERO,
     };
     Ok((intents, held.read_at))
 }
 
-async fn hold(connection: &mut PgConnection, batch: &IntentBatch) -> Result<Held, Fault> {
+async fn hold(
+    connection: &mut PgConnection,
+    batch: &IntentBatch,
+    names: &[String],
+) -> Result<Held, Fault> {
     let claims: HashSet<i64> = batch.entries.iter().map(|entry| entry.claim.0).collect();
     let claims: Vec<i64> = claims.into_iter().collect();
     let jobs: HashSet<i64> = batch.entries.iter().map(|e| e.delivery.job().0).collect();
     let jobs: Vec<i64> = jobs.into_iter().collect();
     loop {
-        let row = sqlx::query(HOLD)
+        let rows = sqlx::query(HOLD)
             .bind(&claims)
             .bind(&jobs)
-            .bind(&batch.gateway)
-            .fetch_optional(&mut *connection)
+            .bind(names)
+            .fetch_all(&mut *connection)
             .await?;
-        if let Some(row) = row {
-            let cancelled: Option<Vec<i64>> = row.try_get(3)?;
-            return Ok(Held {
+        if rows.len() < names.len() {
+            // The first intent ever of a gateway, or of an agency with a rate of its own.
+            sqlx::query(NEW_BUCKETS)
+                .bind(names)
+                .execute(&mut *connection)
+                .await?;
+            continue;
+        }
+        let mut held = Held {
+            buckets: HashMap::with_capacity(rows.len()),
+            now: Timestamp(0),
+            read_at: Instant::now(),
+            cancelled: HashSet::new(),
+        };
+        for row in &rows {
+            let bucket = BucketRow {
                 tat: Timestamp(row.try_get(0)?),
                 paused_until: row.try_get::<Option<i64>, _>(1)?.map(Timestamp),
-                now: Timestamp(row.try_get(2)?),
-                read_at: Instant::now(),
-                cancelled: cancelled
-                    .unwrap_or_default()
-                    .into_iter()
-                    .map(JobNo)
-                    .collect(),
-            });
+            };
+            held.now = held.now.max(Timestamp(row.try_get(2)?));
+            held.buckets.insert(row.try_get(4)?, bucket);
         }
-        // The gateway's first intent ever.
-        sqlx::query(NEW_BUCKET)
-            .bind(&batch.gateway)
-            .execute(&mut *connection)
-            .await?;
+        // The same with every row.
+        let cancelled = rows.first().map(|row| row.try_get(3)).transpose()?;
+        let cancelled: Vec<i64> = cancelled.flatten().unwrap_or_default();
+        held.cancelled = cancelled.into_iter().map(JobNo).collect();
+        return Ok(held);
     }
 }
 
@@ -181,7 +200,7 @@ async fn write(
     connection: &mut PgConnection,
     batch: &IntentBatch,
     held: &Held,
-    slots: &Slots,
+    slots: &BatchSlots,
     granted: &mut Vec<Granted>,
     verdict: &mut Verdict,
 ) -> Result<(), Fault> {
@@ -200,8 +219,15 @@ async fn write(
         .bind(entries().map(|e| int(e.attempt)).collect::<Vec<_>>())
         .bind(entries().map(|e| e.claim.0).collect::<Vec<_>>())
         .bind(&batch.gateway)
-        .bind(slots.tat.0)
         .bind(held.now.0)
+        .bind(
+            slots
+                .tats
+                .iter()
+                .map(|(n, _)| n.as_str())
+                .collect::<Vec<_>>(),
+        )
+        .bind(slots.tats.iter().map(|(_, tat)| tat.0).collect::<Vec<_>>())
         .fetch_all(connection)
         .await?;
     if written.len() == granted.len() {

@@ -1,5 +1,6 @@
 //! The ledger: claims, intents, outcomes.
 
+mod addresses;
 mod brakes;
 mod claim;
 mod entries;

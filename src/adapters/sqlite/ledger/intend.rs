@@ -8,10 +8,12 @@ use sqlx::SqliteConnection;
 use super::super::error::Work;
 use super::super::rows::{execute_all, json, narrow};
 use super::super::write::Verdict;
+use super::addresses::admit;
 use crate::domain::ids::Position;
-use crate::domain::pace;
 use crate::domain::time::Timestamp;
-use crate::ports::store::{Granted, IntentBatch, IntentEntry, Intents, Refused};
+use crate::ports::store::{
+    Addressees, BucketRow, Buckets, Granted, IntentBatch, IntentEntry, Intents, Refused,
+};
 
 /// What stands in the way of each entry, in the order of the entries.
 const LOOK: &str = "SELECT
@@ -34,9 +36,11 @@ const LOOK: &str = "SELECT
     LEFT JOIN cover c ON c.job = e.value ->> 5 AND c.key = unhex(e.value ->> 7)
     ORDER BY e.key";
 
-const BUCKET: &str = "SELECT tat, paused_until FROM bucket WHERE name = ?1";
+const BUCKETS: &str = "SELECT name, tat, paused_until FROM bucket
+    WHERE name IN (SELECT value FROM json_each(?1))";
 
-const MOVE_BUCKET: &str = "INSERT INTO bucket (name, tat) VALUES (?1, ?2)
+const MOVE_BUCKETS: &str = "INSERT INTO bucket (name, tat)
+    SELECT value ->> 0, value ->> 1 FROM json_each(?1) WHERE TRUE
     ON CONFLICT (name) DO UPDATE SET tat = excluded.tat";
 
 const WRITE_TRIES: &str = "INSERT INTO try (delivery, slot, no, claim, gateway, intent_at)
@@ -181,25 +185,24 @@ pub(super) async fn intend(
         .await?;
     let Sorted {
         mut refused,
-        willing,
+        mut willing,
         covered,
     } = sort_out(&batch.entries, &looks)?;
-    let bucket: Option<(i64, Option<i64>)> = sqlx::query_as(BUCKET)
-        .bind(&batch.gateway)
-        .fetch_optional(&mut *connection)
-        .await?;
-    let (tat, paused_until) = bucket.unwrap_or_default();
-    let slots = pace::take(
-        batch.rate,
-        Timestamp(tat),
-        paused_until.map(Timestamp),
-        now.plus(batch.lead),
-        batch.ahead,
-        willing.iter().map(|index| batch.entries[*index].cost),
-    );
-    let granted: Vec<Granted> = willing
+    let buckets = Buckets::of(&batch);
+    let held = rows_of(connection, &buckets).await?;
+    let addressees = Addressees::first_of_each(&batch, &mut willing);
+    let from = now.plus(batch.lead);
+    let slots = buckets.take(&held, from, &willing);
+    let asks = Addressees::asks(&batch, &slots);
+    let over = admit(connection, batch.address_limits, now, &asks).await?;
+    let slots = buckets.take_again(&held, from, slots, &over);
+    let also = addressees.also(&batch, &over);
+    for (index, until) in over.into_iter().chain(also) {
+        refused.push((index, Refused::OverLimit { until }));
+    }
+    let granted: Vec<Granted> = slots
+        .starts
         .iter()
-        .zip(&slots.starts)
         .map(|(index, start)| Granted {
             index: *index,
             starts_in: start.since(now),
@@ -216,6 +219,7 @@ pub(super) async fn intend(
         granted,
         refused,
         next_in: slots.next_in,
+        agencies: slots.agencies,
         read_ago: Duration::ZERO,
     };
     if intents.granted.is_empty() {
@@ -227,10 +231,25 @@ pub(super) async fn intend(
     if written.iter().any(|row| row.7.is_some()) {
         execute_all(connection, COVER, &written).await?;
     }
-    sqlx::query(MOVE_BUCKET)
-        .bind(&batch.gateway)
-        .bind(slots.tat.0)
-        .execute(connection)
-        .await?;
+    let tats: Vec<_> = slots.tats.iter().map(|(name, tat)| (name, tat.0)).collect();
+    execute_all(connection, MOVE_BUCKETS, &tats).await?;
     Ok(Verdict::Commit(intents))
+}
+
+async fn rows_of(
+    connection: &mut SqliteConnection,
+    buckets: &Buckets<'_>,
+) -> Work<HashMap<String, BucketRow>> {
+    let rows: Vec<(String, i64, Option<i64>)> = sqlx::query_as(BUCKETS)
+        .bind(json(&buckets.names()))
+        .fetch_all(connection)
+        .await?;
+    let rows = rows.into_iter().map(|(name, tat, paused_until)| {
+        let row = BucketRow {
+            tat: Timestamp(tat),
+            paused_until: paused_until.map(Timestamp),
+        };
+        (name, row)
+    });
+    Ok(rows.collect())
 }

@@ -1,5 +1,6 @@
 //! The ledger: claims, intents, outcomes.
 
+mod addresses;
 mod claim;
 mod control;
 mod intend;

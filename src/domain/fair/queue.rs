@@ -1,4 +1,4 @@
-//! Who goes next: tiers, and agencies within a tier.
+//! The queue.
 //!
 //! Tiers are strict – urgent, raised, normal, bulk – except that bulk keeps a share of what is
 //! served. Within a tier agencies take turns by deficit round robin: each turn an agency may
@@ -7,8 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::ids::AgencyNo;
-use super::kinds::Lane;
+use crate::domain::ids::AgencyNo;
+use crate::domain::kinds::Lane;
 
 /// Parts that an agency of weight 1 may spend per turn.
 pub const QUANTUM: u32 = 20;
@@ -64,7 +64,7 @@ impl Tier {
 }
 
 const BULK: usize = 3;
-const IN_ORDER: [Tier; 4] = [Tier::Urgent, Tier::Raised, Tier::Normal, Tier::Bulk];
+pub(super) const IN_ORDER: [Tier; 4] = [Tier::Urgent, Tier::Raised, Tier::Normal, Tier::Bulk];
 const BULK_FIRST: [Tier; 4] = [Tier::Bulk, Tier::Urgent, Tier::Raised, Tier::Normal];
 
 /// What waits for its turn.
@@ -282,6 +282,3 @@ impl<T> TierQueue<T> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

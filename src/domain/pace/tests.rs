@@ -1,10 +1,12 @@
+//! Slots of several buckets at once.
+
 use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::super::{Rate, take as take_one};
-use super::{Ask, Bucket, JointSlots, take};
+use super::joint::{Ask, Bucket, JointSlots, take};
+use super::{Rate, take as take_one};
 use crate::domain::time::Timestamp;
 
 const NOW: Timestamp = Timestamp(1_000_000_000);

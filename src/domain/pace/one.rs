@@ -1,14 +1,12 @@
-//! Rates and the arithmetic of slots.
+//! One bucket.
 //!
 //! A bucket holds its theoretical arrival time `tat`. A message of cost c gets the slot
 //! `start = max(tat, now - (burst - 1) · interval)`, never before now, and `tat` moves to
 //! `start + c · interval`. In any window W at most `rate · W + burst` parts start.
 
-pub mod joint;
-
 use std::time::Duration;
 
-use super::time::Timestamp;
+use crate::domain::time::Timestamp;
 
 /// Messages (or SMS parts) per second, for the whole fleet.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,7 +46,7 @@ impl Rate {
         self.burst
     }
 
-    fn span(self, cost: f64) -> i64 {
+    pub(super) fn span(self, cost: f64) -> i64 {
         // At most 10⁵ parts of at most 10¹⁵ ns each in one call: far inside i64 microseconds.
         (self.interval_nanos * cost / 1e3).round() as i64
     }
