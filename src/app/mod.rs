@@ -1,5 +1,6 @@
 //! The composition root: configuration becomes wired roles, which live and end together.
 
+pub mod agencies;
 pub mod build;
 pub mod http;
 pub mod lifecycle;

@@ -8,7 +8,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::adapters::entropy::SystemEntropy;
-use crate::app::build;
+use crate::app::{agencies, build};
 use crate::domain::ids::AgencyId;
 use crate::ports::entropy::Entropy as _;
 
@@ -51,7 +51,7 @@ impl Agency {
             .ok_or_else(|| anyhow!("no agency \"{agency}\" is configured; there are: {known}"))?;
         let clock = build::clock();
         let store = build::store(&config, clock.clone(), build::Opening::Shared).await?;
-        let directory = build::directory(&config, store.as_ref()).await?;
+        let directory = agencies::directory(&config, store.as_ref()).await?;
         let no = directory
             .by_id(&id)
             .ok_or_else(|| anyhow!("no agency \"{id}\""))?

@@ -7,7 +7,7 @@ use anyhow::anyhow;
 use clap::Args;
 use serde_json::json;
 
-use crate::app::build;
+use crate::app::{agencies, build};
 use crate::domain::ids::AgencyId;
 
 use super::args::Global;
@@ -42,7 +42,7 @@ impl Traffic {
         let config = load(global)?;
         let clock = build::clock();
         let store = build::store(&config, clock.clone(), build::Opening::Shared).await?;
-        let directory = build::directory(&config, store.as_ref()).await?;
+        let directory = agencies::directory(&config, store.as_ref()).await?;
         let no = match &self.agency {
             None => None,
             Some(id) => {
