@@ -13,6 +13,7 @@ mod support;
 mod broker;
 mod http;
 mod life;
+mod limits;
 mod privacy;
 mod retention;
 mod usage;
