@@ -15,6 +15,15 @@ pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(3_600);
 /// The wait after a fault of the channel that names none.
 const CHANNEL_PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
+/// A retry that would come too late is pulled in: a last try so long before the deadline at least, for
+/// its own time on the wire …
+const LAST_BEFORE: Duration = Duration::from_secs(5);
+/// … and at most, at a random time between the two, so that those with one deadline do not come at
+/// once …
+const LAST_WITHIN: Duration = Duration::from_secs(60);
+/// … but not sooner than this after the try before it.
+const LAST_AFTER: Duration = Duration::from_secs(10);
+
 /// How long to wait after each try: full jitter up to each step, the last repeats.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetryPolicy {
@@ -61,7 +70,8 @@ impl RetryPolicy {
     }
 }
 
-/// Decides after `fault`, the `tries`-th (from 1) try that counts; before the `deadline` or never.
+/// Decides after `fault`, the `tries`-th (from 1) try that counts; before the `deadline` or never. A
+/// retry that would come after it becomes a last one shortly before, if there is still useful time.
 /// `unit_random` is uniform in `[0, 1)`.
 pub fn decide(
     policy: &RetryPolicy,
@@ -71,7 +81,7 @@ pub fn decide(
     deadline: Timestamp,
     unit_random: f64,
 ) -> Decision {
-    let (wait, costs_try) = match fault {
+    let (wait, least, costs_try) = match fault {
         Fault::Permanent { reason } => return Decision::GiveUp(*reason),
         // The plan is asked again before the next try, and knows whether it is too late.
         Fault::Late => {
@@ -82,23 +92,30 @@ pub fn decide(
         }
         Fault::Transient { retry_after } => {
             let asked = retry_after.map_or(Duration::ZERO, |wait| wait.min(MAX_RETRY_AFTER));
-            (policy.delay(tries, unit_random).max(asked), true)
+            (policy.delay(tries, unit_random).max(asked), asked, true)
         }
         Fault::Channel { retry_after } => {
             let (least, most) = CHANNEL_PAUSE;
             let pause = least + share(most - least, unit_random);
-            (
-                retry_after.map_or(pause, |wait| wait.min(MAX_RETRY_AFTER)),
-                false,
-            )
+            let asked = retry_after.map(|wait| wait.min(MAX_RETRY_AFTER));
+            (asked.unwrap_or(pause), asked.unwrap_or_default(), false)
         }
     };
     let at = now.plus(wait);
-    if at >= deadline {
-        Decision::GiveUp(Reason::GatewayUnavailable)
-    } else {
-        Decision::RetryAt { at, costs_try }
+    if at < deadline {
+        return Decision::RetryAt { at, costs_try };
     }
+    match last_try(now.plus(least.max(LAST_AFTER)), deadline, unit_random) {
+        Some(at) => Decision::RetryAt { at, costs_try },
+        None => Decision::GiveUp(Reason::GatewayUnavailable),
+    }
+}
+
+/// When a last try begins that may not begin before `earliest`.
+fn last_try(earliest: Timestamp, deadline: Timestamp, unit_random: f64) -> Option<Timestamp> {
+    let latest = deadline.minus(LAST_BEFORE);
+    let earliest = earliest.max(deadline.minus(LAST_WITHIN));
+    (earliest <= latest).then(|| earliest.plus(share(latest.since(earliest), unit_random)))
 }
 
 fn share(whole: Duration, unit_random: f64) -> Duration {
@@ -140,6 +157,10 @@ mod tests {
         let channel = |after: Option<u64>| Fault::Channel {
             retry_after: after.map(seconds),
         };
+        let half = |seconds: u64| Decision::RetryAt {
+            at: NOW.plus(Duration::from_millis(seconds * 1_000 + 500)),
+            costs_try: true,
+        };
         let barred = Fault::Permanent {
             reason: Reason::Barred,
         };
@@ -154,8 +175,16 @@ mod tests {
             (transient(Some(100)), 4, 9_000, retry(150, true)),
             (transient(Some(86_400)), 1, 9_000, retry(3_600, true)),
             (transient(Some(86_400)), 1, 3_600, unavailable),
-            (transient(None), 1, 15, unavailable),
             (transient(None), 1, 16, retry(15, true)),
+            // Too late at random: pulled in before the deadline …
+            (transient(None), 1, 15, retry(10, true)),
+            (transient(None), 5, 300, half(267)), // between 240 and 295
+            (transient(None), 5, 31, retry(18, true)), // between 10 and 26
+            (transient(Some(290)), 5, 300, half(292)),
+            (channel(Some(290)), 5, 300, retry(290, false)),
+            // … unless there is no useful time left, or more was asked for.
+            (transient(None), 1, 14, unavailable),
+            (transient(Some(297)), 5, 300, unavailable),
             (channel(Some(5)), 1, 9_000, retry(5, false)),
             (channel(Some(86_400)), 1, 9_000, retry(3_600, false)),
             (channel(Some(5)), 1, 5, unavailable),
