@@ -126,6 +126,42 @@ CREATE TABLE urgent_use (
     minutes       TEXT NOT NULL DEFAULT '[]'
 ) WITH (fillfactor = 50);
 
+-- What the fleet saw of its gateways lately, in bins of some seconds.
+CREATE TABLE gateway_tally (
+    gateway       TEXT NOT NULL,
+    bin           BIGINT NOT NULL,               -- when it begins
+    taken         BIGINT NOT NULL,
+    failed        BIGINT NOT NULL,
+    micros        BIGINT NOT NULL,               -- what those that were taken took together
+    PRIMARY KEY (gateway, bin)
+) WITH (fillfactor = 50);
+
+-- What is decided about them. A gateway without a row is as configured.
+CREATE TABLE gateway_state (
+    gateway       TEXT PRIMARY KEY,
+    version       BIGINT NOT NULL,
+    circuit       SMALLINT NOT NULL,             -- 0 closed, 1 open
+    circuit_since BIGINT NOT NULL,
+    share         SMALLINT NOT NULL,             -- tenths of the configured weight
+    shifted_at    BIGINT NOT NULL,
+    worse_at      BIGINT NOT NULL,
+    probe_at      BIGINT NOT NULL                -- when the next probe may be given
+) WITH (fillfactor = 50);
+
+CREATE TABLE gateway_history (
+    id            BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at            BIGINT NOT NULL,
+    gateway       TEXT NOT NULL,
+    from_circuit  SMALLINT NOT NULL,
+    from_share    SMALLINT NOT NULL,
+    to_circuit    SMALLINT NOT NULL,
+    to_share      SMALLINT NOT NULL,
+    reason        TEXT NOT NULL,                 -- in words
+    taken         BIGINT NOT NULL,
+    failed        BIGINT NOT NULL,
+    micros        BIGINT NOT NULL
+);
+
 -- Who may send a text to an address within a job: the first.
 CREATE TABLE cover (
     job           BIGINT NOT NULL,
@@ -198,3 +234,4 @@ ALTER TABLE delivery SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacu
 ALTER TABLE outbox SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
 ALTER TABLE address_use SET (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0);
 ALTER TABLE bucket SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
+ALTER TABLE gateway_tally SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);

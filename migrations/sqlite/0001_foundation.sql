@@ -124,6 +124,42 @@ CREATE TABLE urgent_use (
     minutes       TEXT NOT NULL DEFAULT '[]'
 );
 
+-- What the fleet saw of its gateways lately, in bins of some seconds.
+CREATE TABLE gateway_tally (
+    gateway       TEXT NOT NULL,
+    bin           INTEGER NOT NULL,               -- when it begins
+    taken         INTEGER NOT NULL,
+    failed        INTEGER NOT NULL,
+    micros        INTEGER NOT NULL,               -- what those that were taken took together
+    PRIMARY KEY (gateway, bin)
+);
+
+-- What is decided about them. A gateway without a row is as configured.
+CREATE TABLE gateway_state (
+    gateway       TEXT PRIMARY KEY,
+    version       INTEGER NOT NULL,
+    circuit       INTEGER NOT NULL,             -- 0 closed, 1 open
+    circuit_since INTEGER NOT NULL,
+    share         INTEGER NOT NULL,             -- tenths of the configured weight
+    shifted_at    INTEGER NOT NULL,
+    worse_at      INTEGER NOT NULL,
+    probe_at      INTEGER NOT NULL                -- when the next probe may be given
+);
+
+CREATE TABLE gateway_history (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    at            INTEGER NOT NULL,
+    gateway       TEXT NOT NULL,
+    from_circuit  INTEGER NOT NULL,
+    from_share    INTEGER NOT NULL,
+    to_circuit    INTEGER NOT NULL,
+    to_share      INTEGER NOT NULL,
+    reason        TEXT NOT NULL,                 -- in words
+    taken         INTEGER NOT NULL,
+    failed        INTEGER NOT NULL,
+    micros        INTEGER NOT NULL
+);
+
 -- Who may send a text to an address within a job: the first.
 CREATE TABLE cover (
     job           INTEGER NOT NULL,

@@ -153,6 +153,16 @@ macro_rules! every_case {
             a_delivery_that_was_certainly_not_sent_is_not_found,
             early_receipts_are_kept_in_order_until_they_are_taken,
         }
+        $run! { health:
+            counts_of_all_workers_add_up,
+            counts_go_into_the_bin_of_their_time_and_old_bins_go,
+            the_view_tells_the_time_and_who_lives,
+            of_many_who_decide_at_once_one_does_and_the_history_tells_it_once,
+            a_decision_rests_on_what_was_read,
+            one_probe_is_given_at_a_time,
+            a_delivery_that_may_have_left_tells_through_which_gateway,
+            the_history_of_gateways_goes_with_the_facts,
+        }
         $run! { keys:
             a_key_has_the_owner_it_was_made_for,
         }

@@ -23,6 +23,7 @@ mod world;
 mod address_limit;
 mod agency_rate;
 mod contacts;
+mod health;
 mod jobs;
 mod jobs_end;
 mod keys;

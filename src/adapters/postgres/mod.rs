@@ -12,6 +12,7 @@ mod connect;
 mod contacts;
 mod error;
 mod events;
+mod health;
 mod jobs;
 mod keys;
 mod ledger;

@@ -63,6 +63,7 @@ const EVENTS: &str = "WITH head AS MATERIALIZED ( \
 /// Batches of addresses in one call at most.
 const ADDRESS_BATCHES: u32 = 100;
 
+const GATEWAYS: &str = "DELETE FROM gateway_history WHERE at < $1";
 const WORKERS: &str = concat!(
     "DELETE FROM worker w USING (SELECT ",
     now!(),
@@ -115,6 +116,7 @@ impl Retention for PostgresStore {
             }
         }
         self.execute(sqlx::query(WORKERS)).await?;
+        self.execute(sqlx::query(GATEWAYS).bind(facts.0)).await?;
         self.execute(sqlx::query(RECEIPTS)).await?;
         Ok(erased)
     }

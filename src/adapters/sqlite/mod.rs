@@ -8,6 +8,7 @@
 mod connect;
 mod contacts;
 mod error;
+mod health;
 mod jobs;
 mod keys;
 mod ledger;

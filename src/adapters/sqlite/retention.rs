@@ -55,6 +55,7 @@ const GONE_CLAIMS: &str = "DELETE FROM claim WHERE id IN (SELECT c.id FROM claim
     WHERE NOT EXISTS (SELECT 1 FROM delivery d WHERE d.state = 6 AND d.claim = c.id)
     ORDER BY c.id LIMIT ?1)";
 const GONE_ADDRESSES: &str = "DELETE FROM address_use WHERE latest < ?1";
+const GONE_HISTORY: &str = "DELETE FROM gateway_history WHERE at < ?1";
 const GONE_RECEIPTS: &str = "DELETE FROM parked_receipt WHERE received_at < ?1";
 
 const TRUNCATE: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
@@ -238,6 +239,7 @@ async fn tidy(connection: &mut SqliteConnection, ages: Ages) -> Work<u64> {
         (GONE_WORKERS, ages.now.minus(DAY).0),
         (GONE_ADDRESSES, ages.now.minus(KEEP).0),
         (GONE_RECEIPTS, ages.now.minus(PARKED).0),
+        (GONE_HISTORY, ages.facts.0),
         (GONE_CLAIMS, i64::from(ages.limit) * 100),
     ] {
         let done = sqlx::query(sql).bind(bound).execute(&mut *connection);

@@ -7,6 +7,7 @@
 //! Methods take batches; an empty batch is answered without touching the database.
 
 mod contacts;
+mod health;
 mod jobs;
 mod keys;
 mod ledger;
@@ -18,6 +19,7 @@ mod slots;
 mod workers;
 
 pub use contacts::{ContactRow, Contacts};
+pub use health::{FleetView, GatewayChange, GatewayRow, GatewayStep, Health};
 pub use jobs::{
     Acceptance, AgencyRecord, CHUNK_SIZE, Chunk, ChunkContent, JobRecord, JobState, JobView, Jobs,
     NewDelivery, NewJob, NotificationPage, UrgentAsk,
@@ -71,11 +73,20 @@ pub enum StoreError {
 
 /// The whole store.
 pub trait Store:
-    Jobs + Ledger + Outbox + Workers + Parking + Keys + Contacts + Retention + std::fmt::Debug
+    Jobs + Ledger + Outbox + Workers + Parking + Keys + Contacts + Retention + Health + std::fmt::Debug
 {
 }
 
 impl<T> Store for T where
-    T: Jobs + Ledger + Outbox + Workers + Parking + Keys + Contacts + Retention + std::fmt::Debug
+    T: Jobs
+        + Ledger
+        + Outbox
+        + Workers
+        + Parking
+        + Keys
+        + Contacts
+        + Retention
+        + Health
+        + std::fmt::Debug
 {
 }
