@@ -4,6 +4,7 @@
 //! Started by `scripts/fleet-check`, which brings the servers. The parts in `parts` are for every
 //! subcommand.
 
+mod chaos;
 mod check;
 mod parts;
 
@@ -33,6 +34,8 @@ struct Arguments {
 enum Command {
     /// One scenario per statement; a table at the end; 1 if one does not hold.
     Check(check::Check),
+    /// Faults, and the promises afterwards; 1 if one was not kept.
+    Chaos(chaos::Chaos),
 }
 
 /// The exit code of a program that SIGINT ended.
@@ -43,15 +46,18 @@ async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     // Nobody else in this process installs one.
     drop(rustls::crypto::ring::default_provider().install_default());
-    if let Command::Check(check) = &arguments.command
-        && check.only_lists()
-    {
+    let lists = match &arguments.command {
+        Command::Check(check) => check.only_lists(),
+        Command::Chaos(chaos) => chaos.only_lists(),
+    };
+    if lists {
         return ExitCode::SUCCESS;
     }
     let run = async {
         let env = Arc::new(Env::new(arguments.binary.as_deref(), arguments.keep)?);
         match &arguments.command {
             Command::Check(check) => check.run(&env).await,
+            Command::Chaos(chaos) => chaos.run(&env).await,
         }
     };
     // Whatever was started is owned by the future, and ends when it is dropped.

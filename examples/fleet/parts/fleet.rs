@@ -35,6 +35,7 @@ pub(crate) struct Fleet {
     configuration: Vec<PathBuf>,
     logs: Vec<PathBuf>,
     urls: Arc<RwLock<Vec<String>>>,
+    surroundings: Vec<(String, String)>,
 }
 
 impl Fleet {
@@ -73,6 +74,7 @@ impl Fleet {
             configuration,
             logs: Vec::new(),
             urls: Arc::default(),
+            surroundings: Vec::new(),
         };
         fleet.command(&["migrate"]).await?;
         fleet.grow(workers).await?;
@@ -125,7 +127,8 @@ impl Fleet {
     pub(crate) fn spawn(&mut self, roles: &str) -> anyhow::Result<usize> {
         let number = self.logs.len();
         let folder = self.folder.join(format!("worker-{number}"));
-        let worker = Worker::spawn(&self.env, number, folder, roles, &self.configuration)?;
+        let (files, around) = (&self.configuration, &self.surroundings);
+        let worker = Worker::spawn(&self.env, number, folder, roles, files, around)?;
         self.logs.push(worker.log());
         self.workers.push(worker);
         Ok(self.workers.len() - 1)
@@ -140,6 +143,40 @@ impl Fleet {
         worker.ready(&self.env.http).await?;
         self.know_urls();
         Ok(())
+    }
+
+    /// Workers started from now on have these variables in their environment.
+    pub(crate) fn surround(&mut self, surroundings: Vec<(String, String)>) {
+        self.surroundings = surroundings;
+    }
+
+    /// Takes the worker at a place out, as it is; the place must be one.
+    pub(crate) fn take(&mut self, place: usize) -> Worker {
+        let worker = self.workers.remove(place);
+        self.know_urls();
+        worker
+    }
+
+    /// The management API of the broker.
+    ///
+    /// # Errors
+    /// There is none, or it refuses.
+    pub(crate) async fn manage(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Value> {
+        let (_amqp, api) = self.env.broker.as_ref().context("there is no broker")?;
+        let mut request = self.env.http.request(method, format!("{api}/api/{path}"));
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.send().await?;
+        let status = answer.status();
+        ensure!(status.is_success(), "{path}: {status}");
+        let text = answer.text().await?;
+        Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
     }
 
     /// `kill -9` of the worker at a place; it is taken out.

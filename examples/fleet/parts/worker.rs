@@ -27,7 +27,7 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Starts one in a folder of its own; the configuration files are in the order of their
-    /// strength.
+    /// strength; `surroundings` are variables of its environment.
     ///
     /// # Errors
     /// The process cannot be started.
@@ -37,6 +37,7 @@ impl Worker {
         folder: PathBuf,
         roles: &str,
         configuration: &[PathBuf],
+        surroundings: &[(String, String)],
     ) -> anyhow::Result<Self> {
         std::fs::create_dir_all(&folder)?;
         let log = File::create(folder.join("worker.log"))?;
@@ -51,6 +52,7 @@ impl Worker {
         let child = command
             .current_dir(&folder)
             .env("HOSTNAME", format!("worker-{number}"))
+            .envs(surroundings.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(log)
