@@ -182,8 +182,8 @@ impl Told {
     fn check(&self, world: &World, problems: &mut Vec<String>) {
         complain(problems, "a settled status was left by", &self.wrong);
         for (agency, feed) in AGENCIES.iter().zip(&world.feeds) {
-            if !feed.is_gap_free() {
-                problems.push(format!("the events of {agency} have a gap"));
+            if !feed.is_complete() {
+                problems.push(format!("the events of {agency} have a number missing"));
             }
         }
     }

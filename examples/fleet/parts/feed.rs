@@ -84,6 +84,15 @@ impl Feed {
         found.cloned().collect()
     }
 
+    /// Whether no number is missing, in whatever order they came: what could not be routed for a
+    /// while comes after what could.
+    pub(crate) fn is_complete(&self) -> bool {
+        let events = self.events.lock();
+        let number = |event: &Value| event["sequence"].as_str()?.parse::<u64>().ok();
+        let seen: std::collections::BTreeSet<u64> = events.iter().filter_map(number).collect();
+        seen.iter().zip(1..).all(|(number, place)| *number == place)
+    }
+
     /// Whether the sequence has no gap; a repeat, which the broker may bring, is none.
     pub(crate) fn is_gap_free(&self) -> bool {
         let mut last = 0;
