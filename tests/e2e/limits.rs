@@ -55,10 +55,17 @@ async fn an_address_that_got_enough_waits_until_the_deadline() {
     let expires = jiff::Timestamp::try_from(SystemTime::now() + Duration::from_secs(3)).unwrap();
     third["expires"] = expires.to_string().into();
     oslo.submit(&third).await;
-    oslo.until_totals("three", &json!({"waiting": 1, "sent": 1})).await;
-    oslo.until_totals("three", &json!({"not_sent": 1, "sent": 1})).await;
+    oslo.until_totals("three", &json!({"waiting": 1, "sent": 1}))
+        .await;
+    oslo.until_totals("three", &json!({"not_sent": 1, "sent": 1}))
+        .await;
     let list = oslo.get("/v1/jobs/three/notifications?limit=10").await;
-    let reasons: Vec<_> = list["items"].as_array().unwrap().iter().map(|i| &i["reason"]).collect();
+    let reasons: Vec<_> = list["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|i| &i["reason"])
+        .collect();
     assert_eq!(reasons, [&json!("expired"), &Value::Null]);
     assert_eq!(sent_to(&site, "+4790000000"), 2);
     let another = json!({"nb": {"sms": "Vannet er tilbake"}});

@@ -96,7 +96,9 @@ impl Fleet {
             let name = format!("worker {n}");
             let parts = Parts {
                 register: build::register(&config, &store).unwrap(),
-                directory: build::directory(&config, store.as_ref()).await.unwrap(),
+                directory: budstikke::app::agencies::directory(&config, store.as_ref())
+                    .await
+                    .unwrap(),
                 routes: routes(&config),
                 policy: build::policy(&config).unwrap(),
                 worker: store.start_worker(&name).await.unwrap(),

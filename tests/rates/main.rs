@@ -1,5 +1,7 @@
 //! The rate of a gateway holds for all workers together at the point of no return, and is used.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 mod bound;
 mod fleet;
 mod measured;

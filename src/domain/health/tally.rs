@@ -19,11 +19,11 @@ pub struct Tally {
 
 impl Tally {
     /// Whether `outcome` is the gateway's success (`Some(true)`) or failure (`Some(false)`); `None`:
-    /// it was about the message.
+    /// it was about the message, or our own lateness.
     pub const fn is_taken(outcome: &Outcome) -> Option<bool> {
         match outcome {
             Outcome::Accepted { .. } => Some(true),
-            Outcome::NotSent(Fault::Permanent { .. }) => None,
+            Outcome::NotSent(Fault::Permanent { .. } | Fault::Late) => None,
             Outcome::NotSent(Fault::Transient { .. } | Fault::Channel { .. })
             | Outcome::Unknown => Some(false),
         }
