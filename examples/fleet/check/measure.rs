@@ -39,26 +39,33 @@ pub(crate) fn utilisation(points: &[Point], rate: f64, from: i64, until: i64) ->
     parts_in(points, from, until) as f64 / (rate * (until - from) as f64 / 1e6)
 }
 
-/// The statement that no window holds more than r·(W + 50 ms) + b parts.
+/// The statement that no window holds more than r·(W + 50 ms + jitter) + b parts; `jitter` in
+/// seconds is what the measurement itself may be late.
 pub(crate) fn rate_row(
     statement: &str,
     points: &[Point],
     rate: f64,
     burst: u32,
     windows: &[f64],
+    jitter: f64,
 ) -> Row {
     let (mut holds, mut bounds, mut found) = (true, Vec::new(), Vec::new());
     for window in windows {
-        let bound = rate * (window + TOLERANCE_S) + f64::from(burst);
+        let bound = rate * (window + TOLERANCE_S + jitter) + f64::from(burst);
         let most = most_within(points, Duration::from_secs_f64(*window));
         holds &= most as f64 <= bound;
         bounds.push(format!("{bound:.1} in {window} s"));
         found.push(most.to_string());
     }
     holds &= !points.is_empty();
+    let granted = if jitter > 0.0 {
+        format!(" (jitter {:.0} ms)", jitter * 1e3)
+    } else {
+        String::new()
+    };
     Row::new(
         statement,
-        format!("≤ {}", bounds.join(", ")),
+        format!("≤ {}{granted}", bounds.join(", ")),
         found.join(", "),
         holds,
     )

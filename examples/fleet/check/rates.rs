@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::measure::{Point, rate_row, utilisation};
+use super::silence;
 use super::table::Row;
 use crate::parts::env::Env;
 use crate::parts::feed::Feed;
 use crate::parts::fleet::Fleet;
+use crate::parts::jitter::Jitter;
 use crate::parts::jobs;
 use crate::parts::load::Load;
 use crate::parts::oracle::Arrival;
@@ -47,6 +49,7 @@ pub(super) async fn run(env: &Arc<Env>) -> anyhow::Result<Vec<Row>> {
         .relay("relay", MAILS_PER_SECOND, "")
         .with_broker();
     let mut fleet = Fleet::start(env, plan, 1).await?;
+    let jitter = Jitter::watch();
     let feed = Feed::over_amqp(&fleet, AGENCIES[0])?;
     enqueue(&fleet).await?;
     let mut phases = Vec::new();
@@ -56,7 +59,9 @@ pub(super) async fn run(env: &Arc<Env>) -> anyhow::Result<Vec<Row>> {
         phases.push(watch(format!("{workers} workers"), WATCH).await);
     }
     phases.push(come_and_go(&mut fleet).await?);
-    Ok(judge(&fleet, &phases, &feed))
+    let mut rows = judge(&fleet, &phases, &feed, &jitter);
+    rows.extend(silence::run(&mut fleet).await?);
+    Ok(rows)
 }
 
 /// More than all phases can send; a half over the broker.
@@ -119,7 +124,7 @@ async fn come_and_go(fleet: &mut Fleet) -> anyhow::Result<Phase> {
     })
 }
 
-fn judge(fleet: &Fleet, phases: &[Phase], feed: &Feed) -> Vec<Row> {
+fn judge(fleet: &Fleet, phases: &[Phase], feed: &Feed, jitter: &Jitter) -> Vec<Row> {
     let mut rows = Vec::new();
     let starts = fleet.starts();
     for (outlet, rate, most, arrivals) in [
@@ -149,6 +154,7 @@ fn judge(fleet: &Fleet, phases: &[Phase], feed: &Feed) -> Vec<Row> {
                 rate,
                 most,
                 &[0.1, 1.0, 10.0, 60.0],
+                0.0,
             ));
         }
         let statement = format!("{outlet} {rate}/s, 1 to 8 workers: at the gateway");
@@ -158,6 +164,7 @@ fn judge(fleet: &Fleet, phases: &[Phase], feed: &Feed) -> Vec<Row> {
             rate,
             most,
             &[1.0, 10.0, 60.0],
+            jitter.worst_s(),
         ));
         for phase in phases {
             let used = utilisation(&arrivals, rate, phase.from, phase.until);

@@ -17,6 +17,9 @@ use super::plan::Plan;
 use super::wire_log::{Start, starts};
 use super::worker::Worker;
 
+/// The file that is stronger than the fleet's own.
+const MORE: &str = "more.toml";
+
 /// A fleet. Dropping it kills its workers and stops its outside world.
 #[derive(Debug)]
 pub(crate) struct Fleet {
@@ -60,7 +63,7 @@ impl Fleet {
             &oracle.sms_urls(),
             &oracle.mail_urls(),
         );
-        let configuration = vec![folder.join("fleet.toml"), folder.join("more.toml")];
+        let configuration = vec![folder.join("fleet.toml"), folder.join(MORE)];
         std::fs::write(&configuration[0], text)?;
         std::fs::write(&configuration[1], &plan.more)?;
         let mut fleet = Self {
@@ -79,6 +82,15 @@ impl Fleet {
         fleet.command(&["migrate"]).await?;
         fleet.grow(workers).await?;
         Ok(fleet)
+    }
+
+    /// Replaces the further configuration file, for the workers and commands that start from now
+    /// on.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(crate) fn configure(&self, more: &str) -> anyhow::Result<()> {
+        Ok(std::fs::write(self.folder.join(MORE), more)?)
     }
 
     /// Runs another command of the binary with the fleet's configuration; its standard output.

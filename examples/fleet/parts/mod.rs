@@ -7,6 +7,7 @@ pub(crate) mod broker;
 pub(crate) mod env;
 pub(crate) mod feed;
 pub(crate) mod fleet;
+pub(crate) mod jitter;
 pub(crate) mod jobs;
 pub(crate) mod load;
 pub(crate) mod oracle;

@@ -75,7 +75,7 @@ type Refuse = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 #[derive(Clone, Default)]
 pub(crate) struct Manners {
     /// Latency, reports, `Retry-After`; `fault` and `refuse` of these are not used.
-    pub(crate) knobs: Knobs,
+    knobs: Knobs,
     fault: Option<Decide>,
     refuse: Option<Refuse>,
 }
@@ -87,6 +87,14 @@ impl fmt::Debug for Manners {
 }
 
 impl Manners {
+    /// With latency, reports and `Retry-After` of `knobs`.
+    pub(crate) fn with(knobs: Knobs) -> Self {
+        Self {
+            knobs,
+            ..Self::default()
+        }
+    }
+
     /// With a fault for the messages that `decide` picks.
     pub(crate) fn fault(
         mut self,

@@ -1,7 +1,5 @@
 //! What a fleet is like: its agencies, gateways and relays, as configuration.
 
-use std::fmt::Write as _;
-
 /// An agency.
 #[derive(Debug, Clone)]
 pub(crate) struct Agency {
@@ -121,16 +119,15 @@ filter = "info,budstikke::wire=debug,lettre=off,sqlx=error,hyper=warn,lapin=off"
 "#
         );
         if let Some((url, _users)) = amqp {
-            drop(writeln!(text, "[amqp]\nurl = \"{url}\""));
+            text.push_str(&format!("[amqp]\nurl = \"{url}\"\n"));
         }
         for (index, agency) in self.agencies.iter().enumerate() {
             let (id, org) = (&agency.id, org_number(index));
             let user = amqp.map_or(id.clone(), |(_url, users)| format!("{users}-{id}"));
-            drop(writeln!(
-                text,
+            text.push_str(&format!(
                 "[[agency]]\nid = \"{id}\"\nname = \"{id}\"\norg_number = \"{org}\"\n\
                  kind = \"municipality\"\nbroker_user = \"{user}\"\n\
-                 email_from = \"{id} <varsel@{id}.example>\"\nweight = {}\n{}",
+                 email_from = \"{id} <varsel@{id}.example>\"\nweight = {}\n{}\n",
                 agency.weight, agency.more
             ));
         }
@@ -139,9 +136,8 @@ filter = "info,budstikke::wire=debug,lettre=off,sqlx=error,hyper=warn,lapin=off"
             ("email_relay", &self.relays, relays),
         ] {
             for (outlet, url) in outlets.iter().zip(urls) {
-                drop(writeln!(
-                    text,
-                    "[[{section}]]\nname = \"{}\"\nurl = \"{url}\"\nrate = {:?}\n{}",
+                text.push_str(&format!(
+                    "[[{section}]]\nname = \"{}\"\nurl = \"{url}\"\nrate = {:?}\n{}\n",
                     outlet.name, outlet.rate, outlet.more
                 ));
             }
