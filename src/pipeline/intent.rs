@@ -145,7 +145,9 @@ impl Pump {
         if taken.is_empty() {
             return Duration::ZERO;
         }
-        let urgent = taken[0].held.tier() == Tier::Urgent;
+        let urgent = taken
+            .iter()
+            .any(|ready| ready.held.tier() == Tier::Urgent);
         let policy = &self.deps.policy;
         let batch = IntentBatch {
             gateway: line.route.name.clone(),
@@ -170,19 +172,17 @@ impl Pump {
         self.launch(line, taken, intents).await
     }
 
-    /// Takes by lane and turn, and asks the last gate: the clock has moved since the plan. An urgent
-    /// head is not mixed with other lanes, because it may reach further ahead.
+    /// Takes by lane and turn, and asks the last gate: the clock has moved since the plan. What is
+    /// urgent is not mixed with what comes after it, because it may reach further ahead; bulk's share
+    /// in between goes along, or it would hold the urgent back.
     async fn take(&self, room: usize) -> Vec<Ready> {
         let mut taken = self.ready.take(self.channel, room);
         if self.ready.open_len() * 2 < self.deps.policy.hold_total {
             self.deps.bells.room.notify_waiters();
         }
         let is_urgent = |ready: &Ready| ready.held.tier() == Tier::Urgent;
-        if let Some(first) = taken.first()
-            && is_urgent(first)
-            && let Some(end) = taken.iter().position(|ready| !is_urgent(ready))
-        {
-            self.ready.put_back(self.channel, taken.split_off(end));
+        if let Some(last) = taken.iter().rposition(is_urgent) {
+            self.ready.put_back(self.channel, taken.split_off(last + 1));
         }
         let (now, steady) = (self.deps.clock.now(), self.deps.clock.monotonic());
         let mut open = Vec::with_capacity(taken.len());

@@ -16,6 +16,12 @@ pub const QUANTUM: u32 = 20;
 /// Of so many parts served, bulk gets at least one when it waits: 10 %.
 pub const BULK_KEEPS_ONE_IN: u32 = 10;
 
+/// What a part of bulk is worth in parts of the others.
+const BULK_PART: i64 = BULK_KEEPS_ONE_IN as i64 - 1;
+
+/// Bulk is owed no more than lets its next message go, and owes no more than one of ten parts.
+const OWED: std::ops::RangeInclusive<i64> = -10 * BULK_PART..=2 * BULK_KEEPS_ONE_IN as i64;
+
 /// Waiting raises a delivery from lane normal to urgent while fewer than so many of its agency are
 /// due there: what is raised never stands in front of the agency's own urgent work in numbers.
 pub const RAISED_AT_MOST: u32 = 100;
@@ -66,13 +72,15 @@ impl Tier {
 const BULK: usize = 3;
 pub(super) const IN_ORDER: [Tier; 4] = [Tier::Urgent, Tier::Raised, Tier::Normal, Tier::Bulk];
 const BULK_FIRST: [Tier; 4] = [Tier::Bulk, Tier::Urgent, Tier::Raised, Tier::Normal];
+const LAST_FIRST: [Tier; 4] = [Tier::Bulk, Tier::Normal, Tier::Raised, Tier::Urgent];
 
 /// What waits for its turn.
 #[derive(Debug)]
 pub struct FairQueue<T> {
     tiers: [TierQueue<T>; 4],
     closed: BTreeSet<AgencyNo>,
-    since_bulk: u32,
+    /// Parts that others were served while bulk waited, less [`BULK_PART`] for each of its own.
+    owed: i64,
     len: usize,
 }
 
@@ -88,6 +96,8 @@ struct AgencyQueue<T> {
     items: VecDeque<(u32, T)>,
     deficit: u32,
     weight: u32,
+    /// Turns that ended and gave it a fresh quantum, without those that were taken back.
+    turns: u32,
 }
 
 impl<T> Default for TierQueue<T> {
@@ -104,7 +114,7 @@ impl<T> Default for FairQueue<T> {
         Self {
             tiers: Default::default(),
             closed: BTreeSet::new(),
-            since_bulk: 0,
+            owed: 0,
             len: 0,
         }
     }
@@ -177,52 +187,63 @@ impl<T> FairQueue<T> {
     /// Puts an item back that was taken and could not go: it is the first of its agency again, and
     /// its cost is given back.
     pub fn put_back(&mut self, agency: AgencyNo, weight: u32, tier: Tier, cost: u32, item: T) {
-        let queue = self.queue(agency, weight, tier);
-        queue.items.push_front((cost, item));
-        queue.deficit = queue.deficit.saturating_add(cost);
         self.len += 1;
-        if tier == Tier::Bulk {
-            self.since_bulk = self.since_bulk.saturating_add(BULK_KEEPS_ONE_IN * cost);
-        } else if !self.tiers[BULK].turns.is_empty() {
-            self.since_bulk = self.since_bulk.saturating_sub(cost);
+        if self.closed.contains(&agency) {
+            let queue = self.queue(agency, weight, tier);
+            queue.items.push_front((cost, item));
+            queue.deficit = queue.deficit.saturating_add(cost);
+        } else {
+            self.tiers[tier.index()].put_back(agency, weight, cost, item);
+        }
+        self.owe(-self.change(tier, cost));
+    }
+
+    /// The queue that an item goes into.
+    fn queue(&mut self, agency: AgencyNo, weight: u32, tier: Tier) -> &mut AgencyQueue<T> {
+        let closed = self.closed.contains(&agency);
+        self.tiers[tier.index()].queue(agency, weight, closed)
+    }
+
+    fn waits(&self, tier: Tier) -> bool {
+        !self.tiers[tier.index()].turns.is_empty()
+    }
+
+    /// By how much serving `cost` parts of a tier changes what bulk is owed.
+    fn change(&self, tier: Tier, cost: u32) -> i64 {
+        match tier {
+            Tier::Bulk if [Tier::Urgent, Tier::Raised, Tier::Normal].map(|t| self.waits(t)).contains(&true) => {
+                -BULK_PART * i64::from(cost)
+            }
+            Tier::Urgent | Tier::Raised | Tier::Normal if self.waits(Tier::Bulk) => cost.into(),
+            Tier::Urgent | Tier::Raised | Tier::Normal | Tier::Bulk => 0,
         }
     }
 
-    /// The queue that an item goes into; an agency that had no work takes its turn last.
-    fn queue(&mut self, agency: AgencyNo, weight: u32, tier: Tier) -> &mut AgencyQueue<T> {
-        let closed = self.closed.contains(&agency);
-        let tier = &mut self.tiers[tier.index()];
-        let queue = tier.queues.entry(agency).or_insert_with(|| AgencyQueue {
-            items: VecDeque::new(),
-            deficit: 0,
-            weight,
-        });
-        if queue.items.is_empty() {
-            queue.weight = weight.max(1);
-            queue.deficit = queue.weight * QUANTUM;
-            if !closed {
-                tier.turns.push_back(agency);
-            }
-        }
-        queue
+    fn owe(&mut self, change: i64) {
+        self.owed = (self.owed + change).clamp(*OWED.start(), *OWED.end());
+    }
+
+    /// The most urgent tier in which anything waits for its turn.
+    pub fn front(&self) -> Option<Tier> {
+        IN_ORDER.into_iter().find(|tier| self.waits(*tier))
     }
 
     /// The next item by tier and turn.
     pub fn pop(&mut self) -> Option<(AgencyNo, Tier, u32, T)> {
-        let bulk_waits = !self.tiers[BULK].turns.is_empty();
-        let order = if bulk_waits && self.since_bulk >= BULK_KEEPS_ONE_IN {
-            BULK_FIRST
-        } else {
-            IN_ORDER
-        };
+        let bulk_first = self.owed >= BULK_PART && self.waits(Tier::Bulk);
+        self.pop_from(if bulk_first { BULK_FIRST } else { IN_ORDER })
+    }
+
+    /// The next item of the least urgent tier that has one.
+    pub fn pop_least_urgent(&mut self) -> Option<(AgencyNo, Tier, u32, T)> {
+        self.pop_from(LAST_FIRST)
+    }
+
+    fn pop_from(&mut self, order: [Tier; 4]) -> Option<(AgencyNo, Tier, u32, T)> {
         for tier in order {
             if let Some((agency, cost, item)) = self.tiers[tier.index()].pop() {
                 self.len -= 1;
-                if tier == Tier::Bulk {
-                    self.since_bulk = self.since_bulk.saturating_sub(BULK_KEEPS_ONE_IN * cost);
-                } else if bulk_waits {
-                    self.since_bulk = self.since_bulk.saturating_add(cost);
-                }
+                self.owe(self.change(tier, cost));
                 return Some((agency, tier, cost, item));
             }
         }
@@ -252,6 +273,51 @@ impl<T> FairQueue<T> {
 }
 
 impl<T> TierQueue<T> {
+    /// The queue of an agency; one that had no work takes its turn last.
+    fn queue(&mut self, agency: AgencyNo, weight: u32, closed: bool) -> &mut AgencyQueue<T> {
+        let queue = self.queues.entry(agency).or_insert_with(|| AgencyQueue {
+            items: VecDeque::new(),
+            deficit: 0,
+            weight,
+            turns: 0,
+        });
+        if queue.items.is_empty() {
+            queue.weight = weight.max(1);
+            queue.deficit = queue.weight * QUANTUM;
+            if !closed {
+                self.turns.push_back(agency);
+            }
+        }
+        queue
+    }
+
+    /// The inverse of [`Self::pop`], when what was taken last is put back first: turns that ended
+    /// since then have not. Otherwise each batch that takes more than can go would hand out quanta
+    /// for nothing, most to the heaviest.
+    fn put_back(&mut self, agency: AgencyNo, weight: u32, cost: u32, item: T) {
+        if self.turns.contains(&agency) {
+            while self.turns.front() != Some(&agency) {
+                self.turns.rotate_right(1);
+                let Some(other) = self.turns.front().and_then(|no| self.queues.get_mut(no)) else {
+                    continue;
+                };
+                if other.turns > 0 {
+                    other.turns -= 1;
+                    other.deficit = other.deficit.saturating_sub(other.weight * QUANTUM);
+                }
+            }
+        } else {
+            // Its last item went, and its turn with it.
+            let queue = self.queue(agency, weight, false);
+            queue.deficit = 0;
+            self.turns.rotate_right(1);
+        }
+        if let Some(queue) = self.queues.get_mut(&agency) {
+            queue.items.push_front((cost, item));
+            queue.deficit = queue.deficit.saturating_add(cost);
+        }
+    }
+
     fn pop(&mut self) -> Option<(AgencyNo, u32, T)> {
         loop {
             let agency = *self.turns.front()?;
@@ -276,6 +342,7 @@ impl<T> TierQueue<T> {
                 Some(_) => {
                     // The turn ends; the next one begins with a fresh quantum on top.
                     queue.deficit += queue.weight * QUANTUM;
+                    queue.turns += 1;
                     self.turns.rotate_left(1);
                 }
             }
