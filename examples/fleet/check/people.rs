@@ -147,6 +147,7 @@ async fn fallback(fleet: &Fleet) -> anyhow::Result<Vec<Row>> {
 }
 
 async fn shared(fleet: &Fleet) -> anyhow::Result<Vec<Row>> {
+    fleet.oracle.behave(0, Manners::default());
     let api = fleet.api("bergen").await?;
     // Each address three times, far apart, so that several workers hold them.
     let recipients: Vec<Value> = (0..SHARING)

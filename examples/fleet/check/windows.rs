@@ -85,7 +85,8 @@ pub(super) async fn run(env: &Arc<Env>) -> anyhow::Result<Vec<Row>> {
         .unwrap_or_default();
     let points: Vec<Point> = arrivals.iter().map(|a| (a.at_us, a.parts)).collect();
     let used = utilisation(&points, RATE, opening + 1_000_000, end);
-    let view = fleet.api("frist").await?.job("frist").await?;
+    let frist = fleet.api("frist").await?;
+    let view = frist.finished("frist", Duration::from_secs(20)).await?;
     let expired = view["totals"]["not_sent"].as_u64().unwrap_or_default();
     let sent = arrivals.iter().filter(|a| &*a.agency == "frist").count();
     Ok(vec![
@@ -118,7 +119,7 @@ pub(super) async fn run(env: &Arc<Env>) -> anyhow::Result<Vec<Row>> {
         Row::new(
             "a first byte after `expires`",
             format!("never (jitter {:.0} ms)", jitter.worst_s() * 1e3),
-            format!("the last one {:.2} s before", -seconds(late)),
+            format!("the last one {:.2} s before it", -seconds(late)),
             sent > 0 && seconds(late) <= jitter.worst_s(),
         ),
         Row::new(
