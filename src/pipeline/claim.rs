@@ -23,12 +23,10 @@ use super::give_back::give_back;
 use super::ready::{Held, LoadedJob, ReadySet};
 use super::resolve::Resolver;
 use super::settle::Settler;
+use super::share::{self, Holding};
 
 /// Compiled texts are kept for so many different messages.
 const TEMPLATES_KEPT: usize = 256;
-
-/// An agency and lane without work in the last round is asked for so many.
-const PROBE: usize = 50;
 
 /// How often the ready set and the register's answers are looked through.
 const TIDY_EVERY: Duration = Duration::from_secs(5);
@@ -74,6 +72,7 @@ impl Claimer {
             }
             let bell = self.deps.bells.due.notified();
             let room = self.deps.bells.room.notified();
+            let full = share::is_full(self.deps.policy.hold_total, self.ready.len());
             let wants = self.wants();
             let claimed = if wants.is_empty() {
                 Ok(0)
@@ -88,7 +87,7 @@ impl Claimer {
                         biased;
                         () = self.deps.stop.cancelled() => {}
                         () = bell => pause = least,
-                        () = room, if wants.is_empty() => pause = least,
+                        () = room, if full => pause = least,
                         () = self.deps.clock.sleep(nap) => {}
                     }
                 }
@@ -157,59 +156,72 @@ impl Claimer {
         }
     }
 
-    /// How much of each agency and lane there is room for. Those that had work in the last round
-    /// share the room; the others are probed with a little.
+    /// How much of each agency and lane to claim.
     fn wants(&self) -> Vec<Want> {
         let policy = &self.deps.policy;
-        // What is passed over for its agency's own rate is little, and takes nobody's room.
-        let room = policy.hold_total.saturating_sub(self.ready.open_len());
-        // A claim is worth its commit only when it can take a fair number.
-        if room * 4 < policy.hold_total {
-            return Vec::new();
-        }
         let busy = self.busy.lock();
-        let share = (room / busy.len().max(1)).max(PROBE);
-        let mut wants = Vec::new();
+        let mut pairs = Vec::new();
+        let mut holdings = Vec::new();
         for lane in Lane::ALL {
             for agency in self.deps.directory.numbers() {
-                let most = if busy.contains(&(*agency, *lane)) {
-                    share
-                } else {
-                    PROBE
-                };
-                let (free, at_most) = self.free(*agency, *lane);
-                let limit = free.min(most);
-                if limit * 4 >= most.min(at_most) && limit > 0 {
-                    let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-                    wants.push(Want {
-                        agency: *agency,
-                        lane: *lane,
-                        limit,
-                    });
-                }
+                let pair = (*agency, *lane);
+                pairs.push(pair);
+                holdings.push(self.holding(*agency, *lane, busy.contains(&pair)));
             }
         }
-        wants
+        // What is passed over for its agency's own rate is little, and takes nobody's room.
+        let limits = share::limits(policy.hold_total, self.ready.open_len(), &holdings);
+        pairs
+            .into_iter()
+            .zip(limits)
+            .filter(|(_, limit)| *limit > 0)
+            .map(|((agency, lane), limit)| Want {
+                agency,
+                lane,
+                limit: u32::try_from(limit).unwrap_or(u32::MAX),
+            })
+            .collect()
     }
 
-    /// How many more of an agency and lane may be held, and how many at most. Of an agency with a
-    /// rate of its own no more than it can send before it would be handed back.
-    fn free(&self, agency: AgencyNo, lane: Lane) -> (usize, usize) {
+    /// Who got as many as were asked for has more.
+    fn remember(&self, wants: &[Want], claim: &Claim) {
+        let mut found: HashMap<(AgencyNo, Lane), u32> = HashMap::new();
+        for claimed in &claim.deliveries {
+            *found.entry((claimed.agency, claimed.lane)).or_default() += 1;
+        }
+        let mut busy = self.busy.lock();
+        for want in wants {
+            let pair = (want.agency, want.lane);
+            if found.get(&pair).copied().unwrap_or_default() >= want.limit {
+                busy.insert(pair);
+            } else {
+                busy.remove(&pair);
+            }
+        }
+    }
+
+    /// What is held of an agency and lane, and how much may be. Of an agency with a rate of its own
+    /// no more than it can send before it would be handed back.
+    fn holding(&self, agency: AgencyNo, lane: Lane, busy: bool) -> Holding {
         let policy = &self.deps.policy;
-        let mut at_most = policy.hold_per_agency;
-        let mut free = at_most.saturating_sub(self.ready.held(agency, lane));
         let known = self.deps.directory.by_no(agency);
+        let held = self.ready.held(agency, lane);
+        let mut at_most = policy.hold_per_agency;
         for channel in Channel::ALL {
             let Some(rate) = known.and_then(|agency| agency.rate(*channel)) else {
                 continue;
             };
             let sent = rate.per_second() * policy.hold_for.as_secs_f64() / 2.0;
             let few = (sent as usize).clamp(1, policy.hold_per_agency);
-            let held = self.ready.held_on(*channel, agency, lane);
-            free = free.min(few.saturating_sub(held));
-            at_most = at_most.min(few);
+            let other = held - self.ready.held_on(*channel, agency, lane).min(held);
+            at_most = at_most.min(few + other);
         }
-        (free, at_most)
+        Holding {
+            weight: known.map_or(1, |agency| agency.weight),
+            held,
+            at_most,
+            busy,
+        }
     }
 
     /// One claim, from the store to the ready set. Returns how many were claimed.
@@ -218,11 +230,7 @@ impl Claimer {
         let claim = self.deps.store.claim(self.deps.worker(), wants).await?;
         record::claim_took(self.deps.clock.monotonic().since(asked));
         let count = claim.deliveries.len();
-        *self.busy.lock() = claim
-            .deliveries
-            .iter()
-            .map(|c| (c.agency, c.lane))
-            .collect();
+        self.remember(wants, &claim);
         if count == 0 {
             return Ok(0);
         }

@@ -27,4 +27,5 @@ mod refused;
 pub mod resolve;
 pub mod retention;
 pub mod settle;
+pub mod share;
 pub mod wire;

@@ -25,6 +25,8 @@ const HEAVY: [(&str, u32); 2] = [("dobbel", 2), ("firedobbel", 4)];
 const QUIET: &str = "klinikk";
 const WATCH: Duration = Duration::from_secs(62);
 const WATCH_HIGH: Duration = Duration::from_secs(15);
+/// In place of a time that never came: an hour.
+const NEVER: i64 = 3_600_000_000;
 /// How often the quiet one sends, once in each lane.
 const BEAT: Duration = Duration::from_millis(400);
 
@@ -113,7 +115,7 @@ fn delays(fleet: &Fleet, asked: &[(String, i64)]) -> Vec<Row> {
     for (lane, bound) in [("urgent", 1_000_000), ("normal", 5_000_000)] {
         let of = asked.iter().filter(|(name, _)| name.starts_with(lane));
         let waits: Vec<i64> = of
-            .map(|(name, at)| seen.get(name.as_str()).map_or(i64::MAX / 4, |to| to - at))
+            .map(|(name, at)| seen.get(name.as_str()).map_or(NEVER, |to| to - at))
             .collect();
         let (half, most) = (percentile(&waits, 0.5), percentile(&waits, 0.99));
         rows.push(Row::new(

@@ -31,7 +31,7 @@ pub(super) async fn run(env: &Arc<Env>) -> anyhow::Result<Vec<Row>> {
         .agencies(&[NORMAL, BULK])
         .gateway("primary", RATE, "");
     let fleet = Fleet::start(env, plan, 3).await?;
-    for (agency, lane, count) in [(BULK, "bulk", 2_000), (NORMAL, "normal", 4_000)] {
+    for (agency, lane, count) in [(BULK, "bulk", 6_000), (NORMAL, "normal", 4_000)] {
         let api = fleet.api(agency).await?;
         for first in (0..count).step_by(1_000) {
             let name = format!("{lane}-{}", first / 1_000);

@@ -49,7 +49,10 @@ pub(super) async fn run(env: &Arc<Env>) -> anyhow::Result<Vec<Row>> {
         .await?;
     let mut rows = quota(&fleet).await?;
     rows.extend(addresses(&fleet).await?);
-    until(SETTLED, || of(&fleet, "treg").len() >= 60).await;
+    until(SETTLED, || {
+        of(&fleet, "treg").len() >= 60 && fleet.oracle.mail_count() >= 36
+    })
+    .await;
     let mails = fleet.oracle.mail();
     let mails: Vec<Point> = mails.iter().map(|a| (a.at_us, a.parts)).collect();
     for (what, rate, points) in [

@@ -111,7 +111,8 @@ async fn come_and_go(fleet: &mut Fleet) -> anyhow::Result<Phase> {
     for _ in 0..ROUNDS {
         fleet.kill(0);
         tokio::time::sleep(ROUND / 2).await;
-        fleet.grow(1).await?;
+        let place = fleet.spawn("all")?;
+        fleet.ready(place).await?;
         tokio::time::sleep(ROUND / 2).await;
     }
     note("  workers that come and go");
@@ -176,6 +177,17 @@ fn judge(fleet: &Fleet, phases: &[Phase], feed: &Feed, jitter: &Jitter) -> Vec<R
             ));
         }
     }
+    let errors = fleet.errors();
+    rows.push(Row::new(
+        "lines of level error in the logs of all workers",
+        "0",
+        format!(
+            "{}{}",
+            errors.len(),
+            errors.first().map_or(String::new(), |e| format!(": {e}"))
+        ),
+        errors.is_empty(),
+    ));
     let gaps = feed.is_gap_free() && !feed.of_type("notification.sent").is_empty();
     rows.push(Row::new(
         "events of an agency over AMQP meanwhile",

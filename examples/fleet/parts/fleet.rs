@@ -15,7 +15,7 @@ use super::env::Env;
 use super::oracle::Oracle;
 use super::plan::Plan;
 use super::wire_log::{Start, starts};
-use super::worker::Worker;
+use super::worker::{Worker, read};
 
 /// The file that is stronger than the fleet's own.
 const MORE: &str = "more.toml";
@@ -242,9 +242,14 @@ impl Fleet {
         all
     }
 
-    /// The logs of all workers, past and present.
-    pub(crate) fn logs(&self) -> &[PathBuf] {
-        &self.logs
+    /// Every line of level error that any worker, past or present, has logged.
+    pub(crate) fn errors(&self) -> Vec<String> {
+        let is_error = |line: &&str| line.contains("\"level\":\"ERROR\"");
+        let of = |log: &PathBuf| -> Vec<String> {
+            let text = read(log);
+            text.lines().filter(is_error).map(str::to_owned).collect()
+        };
+        self.logs.iter().flat_map(of).collect()
     }
 
     /// The fleet's own folder.

@@ -1,0 +1,107 @@
+//! How much of each agency and lane a worker claims: pure arithmetic over what it holds.
+
+/// An agency and lane that nothing is known of is asked for so many.
+pub const PROBE: usize = 50;
+
+/// What is held of one agency and lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holding {
+    /// The agency's weight.
+    pub weight: u32,
+    /// How many are held.
+    pub held: usize,
+    /// How many may be held at most.
+    pub at_most: usize,
+    /// The last claim found as many as it asked for: there are more.
+    pub busy: bool,
+}
+
+/// Whether there is too little room for more of those that have enough in hand: a claim is worth
+/// its commit only when it can take a fair number.
+pub fn is_full(hold_total: usize, held_in_all: usize) -> bool {
+    held_in_all.saturating_mul(4) > hold_total.saturating_mul(3)
+}
+
+/// How many more to claim of each.
+///
+/// Those with a backlog share `hold_total` by weight, so that each finds its share of the slots in
+/// every worker's hand; the others are asked for a little. Whoever has next to nothing in hand is
+/// asked for even when the rest fills the room: a backlog never keeps others from being found.
+pub fn limits(hold_total: usize, held_in_all: usize, all: &[Holding]) -> Vec<usize> {
+    let full = is_full(hold_total, held_in_all);
+    let busy = all.iter().filter(|one| one.busy);
+    let weights: usize = busy.map(|one| one.weight.max(1) as usize).sum();
+    let limit = |one: &Holding| {
+        let share = if one.busy {
+            (hold_total * one.weight.max(1) as usize / weights.max(1)).max(PROBE)
+        } else {
+            PROBE
+        };
+        let most = share.min(one.at_most);
+        let limit = most.saturating_sub(one.held);
+        if !full && limit * 4 >= most {
+            limit
+        } else if one.held * 4 <= PROBE.min(most) {
+            limit.min(PROBE)
+        } else {
+            0
+        }
+    };
+    all.iter().map(limit).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holding(weight: u32, held: usize, busy: bool) -> Holding {
+        Holding {
+            weight,
+            held,
+            at_most: 1_000,
+            busy,
+        }
+    }
+
+    #[test]
+    fn backlogs_share_the_room_by_weight() {
+        let all = [1, 1, 2, 4].map(|weight| holding(weight, 0, true));
+        assert_eq!(limits(4_000, 0, &all), [500, 500, 1_000, 1_000]);
+        let alone = [holding(1, 100, true), holding(1, 0, false)];
+        assert_eq!(limits(4_000, 100, &alone), [900, PROBE]);
+    }
+
+    #[test]
+    fn a_full_room_keeps_nobody_from_being_found() {
+        let all = [
+            holding(1, 2_000, true),
+            holding(1, 1_990, true),
+            holding(1, 0, false),
+            holding(4, 10, true),
+            holding(1, 40, false),
+        ];
+        assert!(is_full(4_000, 4_000));
+        assert_eq!(limits(4_000, 4_000, &all), [0, 0, PROBE, PROBE, 0]);
+    }
+
+    #[test]
+    fn a_little_room_is_not_worth_a_claim() {
+        let all = [holding(1, 800, true), holding(1, 900, true)];
+        assert_eq!(limits(4_000, 1_700, &all), [0, 0]);
+        let all = [holding(1, 700, true), holding(1, 900, true)];
+        assert_eq!(limits(4_000, 1_600, &all), [300, 0]);
+    }
+
+    #[test]
+    fn nothing_is_asked_for_above_what_may_be_held() {
+        let none = Holding {
+            at_most: 0,
+            ..holding(1, 0, true)
+        };
+        let few = Holding {
+            at_most: 5,
+            ..holding(1, 0, false)
+        };
+        assert_eq!(limits(4_000, 0, &[none, few]), [0, 5]);
+    }
+}
