@@ -168,8 +168,9 @@ async fn shared(fleet: &Fleet) -> anyhow::Result<Vec<Row>> {
         format!("{SHARING} recipients with {ADDRESSES} addresses, one service job, 3 workers"),
         "one message each, the rest covered",
         format!(
-            "{} messages, at most {most} each, {covered} covered",
-            sms.len()
+            "{} messages, at most {most} each, {covered} covered; {}",
+            sms.len(),
+            view["totals"]
         ),
         sms.len() == ADDRESSES && most == 1 && covered == SHARING - ADDRESSES,
     )];

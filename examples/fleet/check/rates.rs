@@ -177,6 +177,15 @@ fn judge(fleet: &Fleet, phases: &[Phase], feed: &Feed, jitter: &Jitter) -> Vec<R
             ));
         }
     }
+    if let Some(relay) = fleet.oracle.relay(0) {
+        let (most, peak) = (16 * 8, relay.connections().peak);
+        rows.push(Row::new(
+            "connections to the relay at once, 8 workers",
+            format!("≤ {most}"),
+            peak.to_string(),
+            peak <= most,
+        ));
+    }
     let errors = fleet.errors();
     rows.push(Row::new(
         "lines of level error in the logs of all workers",

@@ -242,6 +242,11 @@ impl Fleet {
         all
     }
 
+    /// The logs of all workers, past and present.
+    pub(crate) fn logs(&self) -> &[PathBuf] {
+        &self.logs
+    }
+
     /// Every line of level error that any worker, past or present, has logged.
     pub(crate) fn errors(&self) -> Vec<String> {
         let is_error = |line: &&str| line.contains("\"level\":\"ERROR\"");
@@ -249,7 +254,7 @@ impl Fleet {
             let text = read(log);
             text.lines().filter(is_error).map(str::to_owned).collect()
         };
-        self.logs.iter().flat_map(of).collect()
+        self.logs().iter().flat_map(of).collect()
     }
 
     /// The fleet's own folder.
