@@ -145,9 +145,7 @@ impl Pump {
         if taken.is_empty() {
             return Duration::ZERO;
         }
-        let urgent = taken
-            .iter()
-            .any(|ready| ready.held.tier() == Tier::Urgent);
+        let urgent = taken.iter().any(|ready| ready.held.tier() == Tier::Urgent);
         let policy = &self.deps.policy;
         let batch = IntentBatch {
             gateway: line.route.name.clone(),

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// A slot more than this late is given up.
-pub const TOLERANCE: Duration = Duration::from_millis(50);
+pub(crate) const TOLERANCE: Duration = Duration::from_millis(50);
 
 /// One message past its point of no return.
 #[derive(Debug, Clone, PartialEq)]

@@ -211,7 +211,11 @@ impl<T> FairQueue<T> {
     /// By how much serving `cost` parts of a tier changes what bulk is owed.
     fn change(&self, tier: Tier, cost: u32) -> i64 {
         match tier {
-            Tier::Bulk if [Tier::Urgent, Tier::Raised, Tier::Normal].map(|t| self.waits(t)).contains(&true) => {
+            Tier::Bulk
+                if [Tier::Urgent, Tier::Raised, Tier::Normal]
+                    .map(|t| self.waits(t))
+                    .contains(&true) =>
+            {
                 -BULK_PART * i64::from(cost)
             }
             Tier::Urgent | Tier::Raised | Tier::Normal if self.waits(Tier::Bulk) => cost.into(),

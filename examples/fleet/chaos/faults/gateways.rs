@@ -36,8 +36,7 @@ pub(super) async fn swallow(world: &mut World, end: Instant) -> anyhow::Result<(
 fn faulty(world: &World, knobs: Knobs, every: u64) -> Arc<AtomicU64> {
     let (taken, thrown) = (AtomicU64::new(0), Arc::new(AtomicU64::new(0)));
     let count = Arc::clone(&thrown);
-    let mut manners = Manners::default();
-    manners.knobs = knobs;
+    let manners = Manners::with(knobs);
     world.fleet.oracle.behave(
         0,
         manners.fault(move |_message| {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use budstikke::sandbox::mail::{Act, At, Rule, Script};
-use budstikke::sandbox::sms::Span;
+use budstikke::sandbox::sms::{Knobs, Span};
 use rand::RngExt as _;
 use rustix::process::Signal;
 use tokio::sync::Notify;
@@ -37,8 +37,10 @@ fn kill_one(world: &mut World) {
 /// has not yet left.
 pub(super) async fn kill_on_the_wire(world: &mut World, end: Instant) -> anyhow::Result<()> {
     let (taken, arrived) = (Arc::new(AtomicU64::new(0)), Arc::new(Notify::new()));
-    let mut manners = Manners::default();
-    manners.knobs.latency = Span::millis(60, 150);
+    let manners = Manners::with(Knobs {
+        latency: Span::millis(60, 150),
+        ..Knobs::default()
+    });
     let ring = Arc::clone(&arrived);
     world.fleet.oracle.behave(
         0,
