@@ -1,0 +1,78 @@
+//! Plays seeds of the simulation: `cargo run --release --example simulate -- --seeds 100000`.
+//! One seed with everything that happens in it: `-- --seed N --trace`.
+
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a tool for developers")]
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use clap::Parser;
+use world::run::{Keep, run};
+
+#[path = "../tests/simulation/world/mod.rs"]
+mod world;
+
+/// Plays seeds of the simulation.
+#[derive(Debug, Parser)]
+struct Args {
+    /// How many seeds.
+    #[arg(long, default_value_t = 500)]
+    seeds: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+    /// This seed alone.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Print what happens.
+    #[arg(long)]
+    trace: bool,
+    /// Without faults.
+    #[arg(long)]
+    calm: bool,
+}
+
+fn main() {
+    let args = Args::parse();
+    let seeds = match args.seed {
+        Some(seed) => seed..seed + 1,
+        None => args.from..args.from + args.seeds,
+    };
+    let keep = if args.trace { Keep::Trace } else { Keep::Digest };
+    let started = Instant::now();
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    let (mut failed, mut steps, mut wires, mut played, mut lasted) = (Vec::new(), 0, 0, 0u64, 0);
+    for seed in seeds {
+        let report = run(seed, keep, args.calm);
+        for line in &report.trace {
+            println!("{line}");
+        }
+        for (what, count) in &report.counts {
+            *counts.entry(what).or_default() += count;
+        }
+        steps += report.steps;
+        wires += report.wires;
+        lasted += report.lasted;
+        played += 1;
+        if !report.violations.is_empty() {
+            for violation in &report.violations {
+                println!("seed {seed}: {violation}");
+            }
+            failed.push(seed);
+        }
+    }
+    for (what, count) in &counts {
+        println!("{count:>9}  {what}");
+    }
+    let took = started.elapsed().as_secs_f64();
+    println!(
+        "{played} seeds in {took:.1} s ({:.1}/s), {steps} steps, {wires} requests to gateways, {} s simulated, {} failed",
+        played as f64 / took,
+        lasted / 1_000_000,
+        failed.len(),
+    );
+    if !failed.is_empty() {
+        println!("replay: cargo run --release --example simulate -- --trace --seed {}", failed[0]);
+        std::process::exit(1);
+    }
+}

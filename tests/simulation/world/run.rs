@@ -1,0 +1,220 @@
+//! Plays one seed from beginning to end.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::time::Duration;
+
+use budstikke::adapters::sqlite::{SqliteSettings, SqliteStore};
+use budstikke::domain::event::EventFilter;
+use budstikke::domain::ids::AgencyId;
+use budstikke::domain::retry::RetryPolicy;
+use budstikke::domain::time::Timestamp;
+use budstikke::domain::window::{DayWindow, Days};
+use budstikke::pipeline::deps::Policy;
+use budstikke::ports::store::{AgencyRecord, Jobs as _};
+use parking_lot::Mutex;
+
+use super::broker::Broker;
+use super::clock::MachineClock;
+use super::faults::{Act, Kinds};
+use super::fleet::Fleet;
+use super::oracle::Oracle;
+use super::outside::{Outside, State};
+use super::register::{Population, RegisterWeather};
+use super::rng::Rng;
+use super::storm::{HEALED, Storm, enqueue};
+use super::store::StoreWeather;
+use super::time::{Sim, note};
+use super::verdict;
+use super::workload::Spec;
+
+const S: u64 = 1_000_000;
+
+/// How one seed went.
+#[derive(Debug)]
+pub struct Report {
+    pub seed: u64,
+    /// Of everything that happened.
+    pub digest: u64,
+    pub violations: Vec<String>,
+    /// How often what happened.
+    pub counts: std::collections::BTreeMap<&'static str, u64>,
+    pub trace: Vec<String>,
+    pub steps: u64,
+    pub wires: usize,
+    /// Simulated microseconds.
+    pub lasted: u64,
+}
+
+/// Whether the trace is kept as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    Trace,
+    Digest,
+}
+
+/// Moments at which something is near: an edge of the window, a night when the clocks change.
+const MOMENTS: &[(&str, (i8, i8), (i8, i8))] = &[
+    ("2026-11-23T10:00:00+01:00", (9, 0), (17, 0)),
+    ("2026-11-23T08:59:20+01:00", (9, 0), (17, 0)),
+    ("2026-11-23T16:59:20+01:00", (9, 0), (17, 0)),
+    ("2026-12-31T23:59:30+01:00", (0, 0), (0, 0)),
+    // The clocks go back at 03:00+02:00.
+    ("2026-10-25T02:59:20+02:00", (2, 0), (2, 1)),
+    ("2026-10-25T02:59:20+02:00", (2, 59), (3, 1)),
+    // The clocks go forward at 02:00+01:00.
+    ("2027-03-28T01:59:20+01:00", (1, 0), (2, 30)),
+    ("2027-03-28T01:59:20+01:00", (2, 30), (3, 1)),
+];
+
+fn policy(rng: &mut Rng) -> Policy {
+    let seconds = |list: &[u64]| list.iter().copied().map(Duration::from_secs).collect();
+    Policy {
+        retry_sms: RetryPolicy::new(seconds(&[2, 4, 8])).unwrap(),
+        retry_email: RetryPolicy::new(seconds(&[3, 6, 12])).unwrap(),
+        unknown_sms: Duration::from_secs(rng.within(10..25)),
+        unknown_email: Duration::from_secs(rng.within(12..30)),
+        worker_dead: Duration::from_secs(12),
+        heartbeat: Duration::from_secs(3),
+        slots_ahead: Duration::from_millis(250),
+        slots_ahead_urgent: Duration::from_millis(500),
+        slot_tolerance: Duration::from_millis(50),
+        hold_per_agency: 30,
+        hold_total: 60,
+        hold_for: Duration::from_secs(10),
+        register_fresh: Duration::from_secs(rng.within(5..60)),
+        poll_max: Duration::from_secs(3),
+        allow_synthetic: true,
+        raise_lane_after: Duration::from_secs(40),
+    }
+}
+
+/// Plays a seed. `calm`: without any fault.
+pub fn run(seed: u64, keep: Keep, calm: bool) -> Report {
+    let mut rng = Rng::new(seed);
+    let sim = Sim::new(rng.next(), keep == Keep::Trace);
+    let (start, from, until) = MOMENTS[rng.within(0..MOMENTS.len() as u64) as usize];
+    let wall = Timestamp::from_jiff(start.parse().unwrap());
+    let time = |(hour, minute)| jiff::civil::time(hour, minute, 0, 0);
+    let kinds = Kinds::any(&mut rng);
+    let storm = Storm::any(&mut rng, if calm { Kinds::NONE } else { kinds });
+    let people = Population::new(&mut rng, 24, wall);
+    let numbers: Vec<_> = people.all.iter().map(|contact| contact.person.clone()).collect();
+    let outside = Arc::new(Outside {
+        sim: sim.clone(),
+        wall,
+        policy: policy(&mut rng),
+        hours: DayWindow::new(time(from), time(until), Days::All).unwrap(),
+        agencies: ["oslo", "nav"].iter().map(|id| AgencyId::parse(id).unwrap()).collect(),
+        state: Mutex::new(State {
+            store: StoreWeather::default(),
+            register: RegisterWeather::default(),
+            people,
+            gateways: std::collections::BTreeMap::new(),
+            broker: Broker::default(),
+            sink_down: false,
+            confirm_lost: 0.0,
+            ack_lost: 0.0,
+            oracle: Oracle::default(),
+            receipts_open: 0,
+            stopped: std::collections::BTreeMap::new(),
+            counts: std::collections::BTreeMap::new(),
+            violations: std::collections::BTreeSet::new(),
+        }),
+    });
+    note!(sim, "seed {seed}, {start}, window {from:?} to {until:?}, {} places, {kinds:?}", storm.places);
+    let folder = folder();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let clock = MachineClock {
+        sim: sim.clone(),
+        life: 0,
+        wall,
+        skew: Arc::new(AtomicI64::new(0)),
+        steady_from: 0,
+    };
+    let url = format!("sqlite://{}", folder.path().join("s.db").display());
+    let real = runtime.block_on(async {
+        let real = SqliteStore::open(SqliteSettings { url, clock: Arc::new(clock) }).await.unwrap();
+        let record = |id: &AgencyId| AgencyRecord { id: id.clone(), filter: EventFilter::ALL };
+        let records: Vec<_> = outside.agencies.iter().map(record).collect();
+        real.sync_agencies(&records).await.unwrap();
+        real
+    });
+    let lines = storm.lines.clone();
+    let mut fleet = Fleet::new(Arc::clone(&outside), real, runtime, lines, storm.places, &mut rng);
+    storm.brew(&mut rng, &fleet, &numbers);
+    fleet.until(HEALED, |_| false);
+    note!(sim, "everything is well from now on");
+    storm.heal(&mut fleet);
+    quiet(&mut fleet, HEALED + 900 * S);
+    probe(&mut fleet);
+    verdict::judge(&fleet, &storm.lines);
+    fleet.end();
+    let lasted = sim.now();
+    let steps = sim.steps();
+    let (digest, trace) = sim.trace();
+    let state = outside.state.lock();
+    Report {
+        seed,
+        digest,
+        violations: state.violations.iter().cloned().collect(),
+        counts: state.counts.clone(),
+        trace,
+        steps,
+        wires: state.oracle.wires.len(),
+        lasted,
+    }
+}
+
+/// A folder in memory where there is one.
+fn folder() -> tempfile::TempDir {
+    let memory = std::path::Path::new("/dev/shm");
+    if memory.is_dir() {
+        tempfile::tempdir_in(memory)
+    } else {
+        tempfile::tempdir()
+    }
+    .unwrap()
+}
+
+/// Goes on until nothing is left to do.
+fn quiet(fleet: &mut Fleet, end: u64) {
+    let mut next = 0;
+    fleet.until(end, |fleet| {
+        let now = fleet.outside.sim.now();
+        if now < next {
+            return false;
+        }
+        next = now + S / 2;
+        is_quiet(&fleet.outside)
+    });
+    if !is_quiet(&fleet.outside) {
+        let open = verdict::open(&fleet.outside);
+        fleet.outside.violation(format!("I-1, I-16: after 15 minutes without faults there is still work: {open}"));
+    }
+    // What was parked, numbered or settled last still comes out.
+    let end = fleet.outside.sim.now() + 8 * S;
+    fleet.until(end, |_| false);
+}
+
+fn is_quiet(outside: &Outside) -> bool {
+    let state = outside.state.lock();
+    state.receipts_open == 0 && state.broker.is_empty() && verdict::all_ended(&state.oracle)
+}
+
+/// A fresh message gets through at once (I-16).
+fn probe(fleet: &mut Fleet) {
+    let spec = Spec::fresh(0, "fresh");
+    enqueue(&fleet.outside, spec);
+    fleet.act(Act::Publish(0, "fresh".to_owned()));
+    let started = fleet.outside.sim.now();
+    let sent = |outside: &Outside| {
+        let state = outside.state.lock();
+        state.oracle.wires.iter().any(|wire| wire.at >= started && wire.taken.is_some())
+    };
+    fleet.until(started + 10 * S, |fleet| sent(&fleet.outside));
+    if !sent(&fleet.outside) {
+        fleet.outside.violation("I-16: a fresh message is not on the wire after 10 s".to_owned());
+    }
+    quiet(fleet, started + 60 * S);
+}

@@ -1,0 +1,320 @@
+//! Judges a seed when it is over: I-1, I-3, I-8, I-9, I-10, truthfulness.
+
+use std::collections::BTreeMap;
+
+use budstikke::domain::event::{Event, EventKind};
+use budstikke::domain::ids::{AgencyNo, DeliveryId, JobName, JobNo, Occasion, Position};
+use budstikke::domain::kinds::{Channel, ChannelRule, IfUncertain};
+use budstikke::domain::receipt::ReceiptStatus;
+use budstikke::ports::store::{Jobs as _, Outbox as _};
+use serde_json::Value;
+
+use super::fleet::{Fleet, Line};
+use super::oracle::{Known, Oracle, Wire};
+use super::outside::Outside;
+use super::workload::Whom;
+
+/// What is told of a delivery, in order of version: status, and whether twice is possible.
+type Told = BTreeMap<(Position, Occasion, String), Vec<(i64, String, bool, Option<String>)>>;
+
+/// Every job has come to its end, as far as its agency knows.
+pub fn all_ended(oracle: &Oracle) -> bool {
+    oracle.jobs.keys().all(|key| ended(oracle, key))
+}
+
+fn ended(oracle: &Oracle, (agency, name): &(usize, String)) -> bool {
+    let inbox = oracle.inboxes.get(agency);
+    inbox.into_iter().flatten().any(|event| {
+        matches!(event.kind, EventKind::JobFinished | EventKind::JobRejected)
+            && event.subject.as_ref().is_some_and(|subject| subject.as_str() == name)
+    })
+}
+
+/// What is still to be done, in words.
+pub fn open(outside: &Outside) -> String {
+    let state = outside.state.lock();
+    let jobs: Vec<_> = state.oracle.jobs.keys().filter(|key| !ended(&state.oracle, key)).collect();
+    format!("jobs {jobs:?}, {} receipts, broker empty: {}", state.receipts_open, state.broker.is_empty())
+}
+
+/// Judges.
+pub fn judge(fleet: &Fleet, lines: &[Line]) {
+    let outside = &fleet.outside;
+    let mut wrong = Vec::new();
+    {
+        let state = outside.state.lock();
+        let oracle = &state.oracle;
+        for (agency, inbox) in &oracle.inboxes {
+            wrong.extend(gaps(*agency, inbox));
+        }
+        for known in oracle.jobs.values() {
+            wrong.extend(judge_job(oracle, known));
+        }
+        wrong.extend(duplicates(oracle));
+        for line in lines {
+            wrong.extend(rate(oracle, line));
+        }
+    }
+    wrong.extend(feeds(fleet));
+    for what in wrong {
+        outside.violation(what);
+    }
+}
+
+/// I-10 for the stream: gap-free, in order, a repeat says the same.
+fn gaps(agency: usize, inbox: &[Event]) -> Vec<String> {
+    let mut seen: Vec<&Event> = Vec::new();
+    let mut wrong = Vec::new();
+    for event in inbox {
+        let index = usize::try_from(event.sequence).unwrap();
+        if index <= seen.len() {
+            if seen[index - 1] != event {
+                wrong.push(format!("event {index} of agency {agency} comes twice with two contents"));
+            }
+        } else if index == seen.len() + 1 {
+            seen.push(event);
+        } else {
+            wrong.push(format!("I-10: agency {agency} gets event {index} after {}", seen.len()));
+            return wrong;
+        }
+    }
+    wrong
+}
+
+/// The feed says what was published, and the view of each job what was told last.
+fn feeds(fleet: &Fleet) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let state = fleet.outside.state.lock();
+    fleet.store_runtime.block_on(async {
+        for index in 0..fleet.outside.agencies.len() {
+            let feed = fleet.real.feed(AgencyNo(index as i32 + 1), 0, 100_000).await.unwrap();
+            let mut got: Vec<Event> = state.oracle.inboxes.get(&index).cloned().unwrap_or_default();
+            got.sort_by_key(|event| event.sequence);
+            got.dedup();
+            if feed != got {
+                wrong.push(format!("I-1: agency {index} got {} of {} events", got.len(), feed.len()));
+            }
+        }
+        for known in state.oracle.jobs.values().filter(|known| known.no.is_some()) {
+            let name = JobName::parse(&known.spec.name).unwrap();
+            let agency = AgencyNo(known.spec.agency as i32 + 1);
+            let page = fleet.real.notifications(agency, &name, None, 10_000).await.unwrap();
+            for fact in page.map(|page| page.facts).unwrap_or_default() {
+                if !fact.status.is_settled() {
+                    wrong.push(format!("I-1: {name}/{} ends as {}", fact.reference, fact.status));
+                }
+            }
+        }
+    });
+    wrong
+}
+
+fn events_of<'a>(oracle: &'a Oracle, known: &Known) -> Vec<&'a Event> {
+    let mut events: Vec<&Event> = oracle
+        .inboxes
+        .get(&known.spec.agency)
+        .into_iter()
+        .flatten()
+        .filter(|event| event.subject.as_ref().is_some_and(|s| s.as_str() == known.spec.name))
+        .collect();
+    events.sort_by_key(|event| event.sequence);
+    events.dedup_by_key(|event| event.sequence);
+    events
+}
+
+fn judge_job(oracle: &Oracle, known: &Known) -> Vec<String> {
+    let name = &known.spec.name;
+    let events = events_of(oracle, known);
+    let count = |kind| events.iter().filter(|event| event.kind == kind).count();
+    let mut wrong = Vec::new();
+    let Some(no) = known.no else {
+        if known.obliged && count(EventKind::JobRejected) == 0 {
+            wrong.push(format!("I-1: {name} was confirmed and neither accepted nor rejected"));
+        }
+        return wrong;
+    };
+    let first = |event: &&&Event| {
+        let data: Value = serde_json::from_str(&event.data).unwrap();
+        event.kind == EventKind::JobAccepted && data["repeated"] == false
+    };
+    if events.iter().filter(first).count() != 1 {
+        wrong.push(format!("{name} was accepted, and its agency was not told exactly once"));
+    }
+    if count(EventKind::JobFinished) != 1 {
+        wrong.push(format!("I-1: {name} has {} job.finished", count(EventKind::JobFinished)));
+    }
+    if count(EventKind::JobRejected) != 0 {
+        wrong.push(format!("{name} was accepted and rejected"));
+    }
+    if known.cancelled.is_some() && count(EventKind::JobCancelled) != 1 {
+        wrong.push(format!("{name} was cancelled and has {} job.cancelled", count(EventKind::JobCancelled)));
+    }
+    let told = match told(&events) {
+        Ok(told) => told,
+        Err(what) => {
+            wrong.push(format!("{name}: {what}"));
+            return wrong;
+        }
+    };
+    for ((position, occasion, channel), versions) in &told {
+        let what = format!("{name}/{}/{occasion}/{channel}", position + 1);
+        wrong.extend(monotone(&what, versions));
+        if let Some(channel) = Channel::from_word(channel) {
+            let delivery = DeliveryId::of(no, *position, *occasion, channel);
+            wrong.extend(truthful(oracle, &what, delivery, versions));
+        }
+    }
+    wrong.extend(complete(known, no, &told));
+    wrong
+}
+
+fn told(events: &[&Event]) -> Result<Told, String> {
+    let mut told = Told::new();
+    for event in events {
+        if !event.kind.as_str().starts_with("notification.") {
+            continue;
+        }
+        let data: Value = serde_json::from_str(&event.data).map_err(|error| error.to_string())?;
+        let text = |field: &str| data[field].as_str().map(str::to_owned);
+        let reference: Position = text("ref").unwrap().parse().unwrap();
+        let occasion = data["occasion"].as_u64().unwrap() as Occasion;
+        let key = (reference - 1, occasion, text("channel").unwrap_or_default());
+        told.entry(key).or_default().push((
+            data["version"].as_i64().unwrap(),
+            text("status").unwrap(),
+            data["possible_duplicate"].as_bool().unwrap(),
+            text("reason"),
+        ));
+    }
+    Ok(told)
+}
+
+/// I-10: versions rise by one, and a final state is left only for a better truth.
+fn monotone(what: &str, versions: &[(i64, String, bool, Option<String>)]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (index, (version, ..)) in versions.iter().enumerate() {
+        if *version != index as i64 + 1 {
+            wrong.push(format!("I-10: {what} has version {version} in place {}", index + 1));
+        }
+    }
+    for pair in versions.windows(2) {
+        let (before, after) = (pair[0].1.as_str(), pair[1].1.as_str());
+        let better = matches!(
+            (before, after),
+            ("sent", "delivered" | "failed")
+                | ("failed", "delivered")
+                | ("uncertain", "sent" | "delivered" | "failed")
+        );
+        if !better {
+            wrong.push(format!("I-10: {what} goes from {before} to {after}"));
+        }
+    }
+    wrong
+}
+
+fn wires_of(oracle: &Oracle, delivery: DeliveryId) -> Vec<&Wire> {
+    oracle.wires.iter().filter(|wire| wire.delivery == delivery).collect()
+}
+
+/// What is told is true.
+fn truthful(
+    oracle: &Oracle,
+    what: &str,
+    delivery: DeliveryId,
+    versions: &[(i64, String, bool, Option<String>)],
+) -> Vec<String> {
+    let wires = wires_of(oracle, delivery);
+    let taken = wires.iter().filter(|wire| wire.taken.is_some()).count();
+    let mut reports = wires.iter().flat_map(|wire| &wire.reported);
+    let mut wrong = Vec::new();
+    for (_, status, _, reason) in versions {
+        let lie = match status.as_str() {
+            "sent" => taken == 0,
+            "delivered" => taken == 0 || !reports.clone().any(|r| *r == ReceiptStatus::Delivered),
+            "failed" => {
+                taken > 0
+                    && !reports.any(|r| matches!(r, ReceiptStatus::Failed(_) | ReceiptStatus::Expired))
+            }
+            "not_sent" | "cancelled" => taken > 0,
+            _ => false,
+        };
+        if lie {
+            wrong.push(format!("{what} is told to be {status} {reason:?}, and was taken over {taken} times"));
+        }
+    }
+    if taken > 1 && versions.last().is_some_and(|(_, _, duplicate, _)| !duplicate) {
+        wrong.push(format!("{what} was taken over twice, and its agency is not told that it may be"));
+    }
+    wrong
+}
+
+/// I-1: every recipient's every occasion ends.
+fn complete(known: &Known, no: JobNo, told: &Told) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (position, (whom, _)) in known.spec.recipients.iter().enumerate() {
+        for occasion in 0..=known.spec.reminders {
+            let ends = told
+                .keys()
+                .filter(|(p, o, _)| usize::from(*p) == position && *o == occasion)
+                .count();
+            let both = known.spec.rule == ChannelRule::Both && matches!(whom, Whom::Person(_));
+            let wanted = if both { 2 } else { 1 };
+            if ends < wanted {
+                wrong.push(format!("I-1: {}/{}/{occasion} (job {no}) has {ends} ends", known.spec.name, position + 1));
+            }
+        }
+    }
+    wrong
+}
+
+/// I-3: at most once when nothing was ambiguous, at most twice ever, at most once with `leave`.
+fn duplicates(oracle: &Oracle) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut by_delivery: BTreeMap<DeliveryId, Vec<&Wire>> = BTreeMap::new();
+    for wire in &oracle.wires {
+        by_delivery.entry(wire.delivery).or_default().push(wire);
+    }
+    for (delivery, wires) in by_delivery {
+        let taken = wires.iter().filter(|wire| wire.taken.is_some()).count();
+        let leave = oracle
+            .names
+            .get(&delivery.job())
+            .and_then(|name| oracle.jobs.get(name))
+            .is_some_and(|known| known.spec.if_uncertain == IfUncertain::Leave);
+        let bound = if leave || !wires.iter().any(|wire| ambiguous(oracle, wire)) { 1 } else { 2 };
+        if taken > bound {
+            wrong.push(format!("I-3: {delivery} was taken over {taken} times, {bound} allowed (leave: {leave})"));
+        }
+    }
+    wrong
+}
+
+/// Its outcome may not have been known, or not have been stored in time.
+fn ambiguous(oracle: &Oracle, wire: &Wire) -> bool {
+    let troubled = oracle.troubled.get(&wire.life);
+    wire.ambiguous || troubled.into_iter().flatten().any(|at| *at >= wire.at.saturating_sub(30_000_000))
+}
+
+/// I-8: in every window W at most r · (W + 50 ms) + b parts leave.
+fn rate(oracle: &Oracle, line: &Line) -> Vec<String> {
+    let mut sent: Vec<(u64, u32)> = oracle
+        .wires
+        .iter()
+        .filter(|wire| wire.gateway == line.name)
+        .map(|wire| (wire.at, wire.cost))
+        .collect();
+    sent.sort_unstable();
+    let largest = sent.iter().map(|(_, cost)| *cost).max().unwrap_or(1);
+    let burst = f64::from(line.burst.max(largest));
+    for (index, (from, _)) in sent.iter().enumerate() {
+        let mut parts = 0;
+        for (at, cost) in &sent[index..] {
+            parts += cost;
+            let window = (at - from) as f64 / 1e6;
+            if f64::from(parts) > line.rate * (window + 0.05) + burst + 1e-6 {
+                return vec![format!("I-8: {parts} parts in {window} s by {} at {}/s", line.name, line.rate)];
+            }
+        }
+    }
+    Vec::new()
+}
