@@ -365,6 +365,31 @@ fn a_job_begins_with_a_delivery_per_recipient_occasion_and_channel_of_both() {
 }
 
 #[test]
+fn what_cannot_go_before_it_expires_is_due_at_once_so_that_its_agency_is_told() {
+    let mut rules = rules(Class::ServiceMessage, ChannelRule::Sms);
+    rules.window = Some(Window::Daytime);
+    let friday_evening = at("2026-11-27T18:00:00+01:00");
+    rules.expires = Some(friday_evening.plus(Duration::from_hours(2)));
+    let job = Job {
+        name: JobName::parse("j").unwrap(),
+        rules,
+        message: Message::default(),
+        recipients: vec![Recipient {
+            reference: Reference::parse("1").unwrap(),
+            to: To::Phone(phone()),
+            values: Values::new(),
+        }],
+        content_hash: [0; 32],
+    };
+    let deliveries = plan::first_deliveries(&job, friday_evening, &DayWindow::default());
+    assert_eq!(
+        deliveries,
+        [(0, 0, Channel::Sms, false, friday_evening)],
+        "not on Monday"
+    );
+}
+
+#[test]
 fn what_is_withheld_after_an_unknown_try_is_uncertain_and_a_stand_in_that_cannot_go_has_failed() {
     let rule = ChannelRule::SmsPreferred;
     for (slot, fixed, reason, wanted) in [

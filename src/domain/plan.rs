@@ -330,6 +330,12 @@ pub fn first_deliveries(
                     Channel::Email => email[occasion],
                 };
                 let (position, occasion) = (position as Position, occasion as Occasion);
+                // What cannot go in time is said at once, not when its window opens.
+                let due = if due >= deadline(&job.rules, accepted_at, occasion, hours) {
+                    accepted_at
+                } else {
+                    due
+                };
                 deliveries.push((position, occasion, *channel, *fixed, due));
             }
         }
