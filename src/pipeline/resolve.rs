@@ -53,8 +53,11 @@ impl Resolver {
         let mut failed: HashMap<Inquiry, Duration> = HashMap::new();
         for (inquiry, (agency, persons)) in asked {
             for batch in persons.chunks(MAX_BATCH) {
+                // An answer is as old as its question: what the register said may have changed
+                // since then.
+                let asked = self.deps.clock.monotonic();
                 match self.ask(&inquiry, batch).await {
-                    Ok(contacts) => self.keep(agency, contacts),
+                    Ok(contacts) => self.keep(agency, contacts, asked),
                     Err(pause) => {
                         failed.insert(inquiry.clone(), pause);
                         break;
@@ -117,7 +120,7 @@ impl Resolver {
         }
     }
 
-    fn keep(&self, agency: AgencyNo, contacts: Vec<Contact>) {
+    fn keep(&self, agency: AgencyNo, contacts: Vec<Contact>, asked: Monotonic) {
         let now = self.deps.clock.monotonic();
         let fresh = self.deps.policy.register_fresh;
         let mut answers = self.answers.lock();
@@ -128,7 +131,7 @@ impl Resolver {
             }
         }
         for contact in contacts {
-            answers.insert((agency, contact.person.clone()), (Arc::new(contact), now));
+            answers.insert((agency, contact.person.clone()), (Arc::new(contact), asked));
         }
     }
 

@@ -106,6 +106,10 @@ impl Flight {
             record::slot_forfeited(&route.name);
             return None;
         };
+        // The intent's commit may have taken its time, and the register's answer grown too old.
+        if (self.ready.held).needs_lookup(closes, self.deps.policy.register_fresh) {
+            return None;
+        }
         // The slot may lie behind the end of a window or a deadline: the last look (I-7, I-12) is
         // at the latest moment at which it could go.
         let latest = clock.now().plus(closes.since(now));
