@@ -25,9 +25,14 @@ pub fn all_ended(oracle: &Oracle) -> bool {
 fn ended(oracle: &Oracle, (agency, name): &(usize, String)) -> bool {
     let inbox = oracle.inboxes.get(agency);
     inbox.into_iter().flatten().any(|event| {
-        matches!(event.kind, EventKind::JobFinished | EventKind::JobRejected)
+        (event.kind == EventKind::JobFinished || rejects(event))
             && event.subject.as_ref().is_some_and(|subject| subject.as_str() == name)
     })
+}
+
+/// The job itself is rejected, because it came too late; not a cancel that overtook it.
+fn rejects(event: &Event) -> bool {
+    event.kind == EventKind::JobRejected && event.data.contains("/expires")
 }
 
 /// What is still to be done, in words.
@@ -128,7 +133,7 @@ fn judge_job(oracle: &Oracle, known: &Known) -> Vec<String> {
     let count = |kind| events.iter().filter(|event| event.kind == kind).count();
     let mut wrong = Vec::new();
     let Some(no) = known.no else {
-        if known.obliged && count(EventKind::JobRejected) == 0 {
+        if known.obliged && !events.iter().any(|event| rejects(event)) {
             wrong.push(format!("I-1: {name} was confirmed and neither accepted nor rejected"));
         }
         return wrong;
@@ -143,7 +148,7 @@ fn judge_job(oracle: &Oracle, known: &Known) -> Vec<String> {
     if count(EventKind::JobFinished) != 1 {
         wrong.push(format!("I-1: {name} has {} job.finished", count(EventKind::JobFinished)));
     }
-    if count(EventKind::JobRejected) != 0 {
+    if events.iter().any(|event| rejects(event)) {
         wrong.push(format!("{name} was accepted and rejected"));
     }
     if known.cancelled.is_some() && count(EventKind::JobCancelled) != 1 {
@@ -225,15 +230,16 @@ fn truthful(
 ) -> Vec<String> {
     let wires = wires_of(oracle, delivery);
     let taken = wires.iter().filter(|wire| wire.taken.is_some()).count();
-    let mut reports = wires.iter().flat_map(|wire| &wire.reported);
+    let reports: Vec<ReceiptStatus> = wires.iter().flat_map(|wire| wire.reported.clone()).collect();
+    let reported = |status| reports.contains(&status);
     let mut wrong = Vec::new();
     for (_, status, _, reason) in versions {
         let lie = match status.as_str() {
             "sent" => taken == 0,
-            "delivered" => taken == 0 || !reports.clone().any(|r| *r == ReceiptStatus::Delivered),
+            "delivered" => taken == 0 || !reported(ReceiptStatus::Delivered),
             "failed" => {
                 taken > 0
-                    && !reports.any(|r| matches!(r, ReceiptStatus::Failed(_) | ReceiptStatus::Expired))
+                    && !reports.iter().any(|r| matches!(r, ReceiptStatus::Failed(_) | ReceiptStatus::Expired))
             }
             "not_sent" | "cancelled" => taken > 0,
             _ => false,
