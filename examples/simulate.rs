@@ -2,6 +2,7 @@
 //! One seed with everything that happens in it: `-- --seed N --trace`.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a tool for developers")]
+#![expect(unreachable_pub, reason = "its modules share what they have")]
 
 use std::collections::BTreeMap;
 use std::time::Instant;

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::time::Duration;
+
 use budstikke::domain::contact::{Contact, Dated, Notifiable, Registration, UnusableAddress};
 use budstikke::domain::email::EmailAddress;
 use budstikke::domain::ids::{JobName, Reference};

@@ -1,6 +1,7 @@
 //! Simulation: the whole fleet in one thread, many seeds. See `world/mod.rs`.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(unreachable_pub, reason = "its modules share what they have")]
 
 mod world;
 

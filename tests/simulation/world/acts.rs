@@ -134,7 +134,7 @@ impl Fleet {
                 state.stopped.remove(&agency);
             }
         };
-        self.outside.sim.at(self.outside.sim.now(), Due::Store(0, Box::pin(work)));
+        self.outside.sim.at(self.outside.sim.now(), Due::Store(0, "set_stopped", Box::pin(work)));
     }
 
     /// A gateway sends a receipt until it is taken.

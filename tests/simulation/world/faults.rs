@@ -58,6 +58,7 @@ pub struct Kinds {
     pub broker: bool,
     pub cancels: bool,
     pub halts: bool,
+    pub strikes: bool,
 }
 
 impl Kinds {
@@ -81,6 +82,7 @@ impl Kinds {
             broker: on(0.5),
             cancels: on(0.4),
             halts: on(0.2),
+            strikes: on(0.5),
         }
     }
 
@@ -101,5 +103,6 @@ impl Kinds {
         broker: false,
         cancels: false,
         halts: false,
+        strikes: false,
     };
 }

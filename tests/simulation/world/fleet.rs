@@ -28,6 +28,12 @@ use super::rng::Rng;
 use super::store::FarStore;
 use super::time::{Due, Life, note};
 
+/// After these calls a strike is worth most.
+const STRIKES: &[&str] = &[
+    "accept", "cancel", "claim", "intend", "settle", "abandon", "hand_back", "lease",
+    "number_events", "mark_published", "park", "unpark", "reap", "end_worker",
+];
+
 /// A gateway as the workers have it.
 #[derive(Debug, Clone)]
 pub struct Line {
@@ -72,8 +78,6 @@ pub struct Fleet {
     pub places: Vec<Place>,
     lines: Arc<Vec<Line>>,
     lives: Life,
-    /// Whoever is killed or stopped is not started again by itself.
-    pub acts: Vec<Act>,
 }
 
 impl Process {
@@ -115,7 +119,6 @@ impl Fleet {
             places,
             lines: Arc::new(lines),
             lives: 0,
-            acts: Vec::new(),
         }
     }
 
@@ -136,8 +139,11 @@ impl Fleet {
                     waker.wake();
                     self.outside.sim.touch(life);
                 }
-                Due::Store(life, work) => {
+                Due::Store(life, name, work) => {
                     self.store_runtime.block_on(work);
+                    if STRIKES.contains(&name) && self.is_struck() {
+                        self.strike(life);
+                    }
                     self.outside.sim.touch(life);
                 }
                 Due::Do(what) => what(),
@@ -152,6 +158,30 @@ impl Fleet {
             && !process.paused
         {
             process.run();
+        }
+    }
+
+    fn is_struck(&self) -> bool {
+        let strike = self.outside.state.lock().strike;
+        strike > 0.0 && self.outside.sim.draw(|rng| rng.chance(strike))
+    }
+
+    /// Kills a process, or holds it up, right after the store did what it asked for and before it
+    /// knows.
+    fn strike(&mut self, life: Life) {
+        let is_it = |place: &Place| place.process.as_ref().is_some_and(|p| p.life == life);
+        let Some(place) = self.places.iter().position(is_it) else {
+            return;
+        };
+        let sim = self.outside.sim.clone();
+        if sim.draw(|rng| rng.chance(0.6)) {
+            self.outside.count("worker killed before it knew of its commit");
+            self.kill(place);
+            let after = sim.draw(|rng| rng.latency(100_000..20_000_000));
+            sim.at(sim.now() + after, Due::Act(Act::Start(place)));
+        } else {
+            self.outside.count("worker paused before it knew of its commit");
+            self.pause(place, sim.draw(|rng| rng.within(1_000..24_000_000)));
         }
     }
 

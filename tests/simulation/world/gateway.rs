@@ -10,6 +10,7 @@ use budstikke::domain::outcome::{Fault, Outcome};
 use budstikke::domain::receipt::{Receipt, ReceiptKey, ReceiptStatus};
 use budstikke::domain::status::Reason;
 use budstikke::ports::gateway::{Gateway, Outbound};
+use budstikke::ports::slot::Slot;
 
 use super::faults::Act;
 use super::outside::Outside;
@@ -174,11 +175,20 @@ impl Drop for InFlight {
 
 #[async_trait]
 impl Gateway for FarGateway {
-    async fn submit(&self, message: &Outbound, deadline: Duration) -> Outcome {
+    async fn submit(&self, message: &Outbound, slot: Slot, deadline: Duration) -> Outcome {
         let (outside, life, name) = (&self.outside, self.life, &self.name);
         let sim = &outside.sim;
         let weather = outside.state.lock().gateways[name];
-        let script = sim.draw(|rng| weather.script(rng, deadline));
+        let (connecting, script) = sim.draw(|rng| {
+            (rng.latency(0..weather.slowness / 4), weather.script(rng, deadline))
+        });
+        sim.sleep(life, Duration::from_micros(connecting)).await;
+        slot.opened().await;
+        if slot.pass().is_err() {
+            note!(sim, "w{life} {name} is too late for the slot of {}", message.delivery);
+            outside.count("slot given up");
+            return Outcome::NotSent(Fault::Late);
+        }
         let wire = outside.on_the_wire(life, name, message);
         let mut flight = InFlight { outside: Arc::clone(outside), wire, answered: false };
         if let Some(after) = script.taken_in {

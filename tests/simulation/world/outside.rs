@@ -38,6 +38,8 @@ pub struct State {
     pub gateways: BTreeMap<String, GatewayWeather>,
     pub broker: Broker,
     pub sink_down: bool,
+    /// How probably a worker is killed or held up between a commit and its knowledge of it.
+    pub strike: f64,
     pub confirm_lost: f64,
     pub ack_lost: f64,
     pub oracle: Oracle,

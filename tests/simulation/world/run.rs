@@ -97,7 +97,8 @@ pub fn run(seed: u64, keep: Keep, calm: bool) -> Report {
     let wall = Timestamp::from_jiff(start.parse().unwrap());
     let time = |(hour, minute)| jiff::civil::time(hour, minute, 0, 0);
     let kinds = Kinds::any(&mut rng);
-    let storm = Storm::any(&mut rng, if calm { Kinds::NONE } else { kinds });
+    let ordinary = from == (9, 0) && until == (17, 0) && !start.contains("T16");
+    let storm = Storm::any(&mut rng, if calm { Kinds::NONE } else { kinds }, ordinary);
     let people = Population::new(&mut rng, 24, wall);
     let numbers: Vec<_> = people.all.iter().map(|contact| contact.person.clone()).collect();
     let outside = Arc::new(Outside {
@@ -113,6 +114,7 @@ pub fn run(seed: u64, keep: Keep, calm: bool) -> Report {
             gateways: std::collections::BTreeMap::new(),
             broker: Broker::default(),
             sink_down: false,
+            strike: 0.0,
             confirm_lost: 0.0,
             ack_lost: 0.0,
             oracle: Oracle::default(),
@@ -144,9 +146,16 @@ pub fn run(seed: u64, keep: Keep, calm: bool) -> Report {
     let mut fleet = Fleet::new(Arc::clone(&outside), real, runtime, lines, storm.places, &mut rng);
     storm.brew(&mut rng, &fleet, &numbers);
     fleet.until(HEALED, |_| false);
-    note!(sim, "everything is well from now on");
     storm.heal(&mut fleet);
     quiet(&mut fleet, HEALED + 900 * S);
+    for day in 1..=storm.days {
+        night(&mut fleet, u64::from(day) * 86_400 * S);
+        storm.morning(&mut rng, &fleet, day);
+        let until = sim.now() + 60 * S;
+        fleet.until(until, |_| false);
+        storm.heal(&mut fleet);
+        quiet(&mut fleet, until + 300 * S);
+    }
     probe(&mut fleet);
     verdict::judge(&fleet, &storm.lines);
     fleet.end();
@@ -199,7 +208,24 @@ fn quiet(fleet: &mut Fleet, end: u64) {
 
 fn is_quiet(outside: &Outside) -> bool {
     let state = outside.state.lock();
-    state.receipts_open == 0 && state.broker.is_empty() && verdict::all_ended(&state.oracle)
+    let day = u8::try_from(outside.sim.now() / (86_000 * S)).unwrap_or(u8::MAX);
+    state.receipts_open == 0 && state.broker.is_empty() && verdict::all_ended(&state.oracle, day)
+}
+
+/// Everybody goes home, and the next day begins.
+fn night(fleet: &mut Fleet, until: u64) {
+    for place in 0..fleet.places.len() {
+        fleet.stop(place, Duration::from_secs(20));
+    }
+    let end = fleet.outside.sim.now() + 30 * S;
+    fleet.until(end, |_| false);
+    for place in 0..fleet.places.len() {
+        fleet.kill(place);
+    }
+    fleet.until(until - 5 * S, |_| false);
+    for place in 0..fleet.places.len() {
+        fleet.start(place);
+    }
 }
 
 /// A fresh message gets through at once (I-16).

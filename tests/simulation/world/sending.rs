@@ -14,8 +14,9 @@ use super::outside::Outside;
 use super::time::Life;
 use super::workload::{Spec, Whom};
 
-/// Half of the longest heartbeat's answer that a worker takes the time from, and a little.
-const CLOCKS: Duration = Duration::from_millis(300);
+/// Half of the longest heartbeat's answer that a worker takes the time from, and what passes
+/// between the last look and the point of no return.
+const CLOCKS: Duration = Duration::from_millis(400);
 
 /// What is wrong with sending this now.
 pub fn judge(outside: &Outside, life: Life, message: &Outbound) -> Vec<String> {
@@ -69,7 +70,7 @@ pub fn judge(outside: &Outside, life: Life, message: &Outbound) -> Vec<String> {
             let answers = state.oracle.answers.get(&key);
             let fresh = outside.policy.register_fresh.as_micros() as u64;
             let allowed = answers.into_iter().flatten().any(|(asked, contact)| {
-                at - asked <= fresh && allows(spec, contact, channel, &to, now)
+                at - asked <= fresh + CLOCKS.as_micros() as u64 && allows(spec, contact, channel, &to, now)
             });
             if !allowed {
                 let ages: Vec<_> = answers.into_iter().flatten().map(|(asked, _)| (at - asked) / 1_000).collect();

@@ -81,7 +81,7 @@ impl FarStore {
             // A killed worker listens no more.
             drop(answer.send(result));
         };
-        sim.at(sim.now(), Due::Store(life, Box::pin(work)));
+        sim.at(sim.now(), Due::Store(life, name, Box::pin(work)));
         let result = answered.await.map_err(|_gone| away())?;
         sim.sleep(life, Duration::from_micros(back)).await;
         if lost_back {

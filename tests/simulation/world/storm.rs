@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use budstikke::domain::ids::DeliveryId;
 use budstikke::domain::person::PersonNumber;
 
 use super::faults::{Act, Kinds};
@@ -14,7 +13,7 @@ use super::outside::Outside;
 use super::register::RegisterWeather;
 use super::rng::Rng;
 use super::store::StoreWeather;
-use super::time::Due;
+use super::time::{Due, note};
 use super::workload::Spec;
 
 const S: u64 = 1_000_000;
@@ -27,10 +26,12 @@ pub struct Storm {
     pub kinds: Kinds,
     pub places: usize,
     pub lines: Vec<Line>,
+    /// So many days follow, with reminders.
+    pub days: u8,
 }
 
 impl Storm {
-    pub fn any(rng: &mut Rng, kinds: Kinds) -> Self {
+    pub fn any(rng: &mut Rng, kinds: Kinds, ordinary: bool) -> Self {
         let mut rate = |low: u64, high: u64| rng.within(low..high) as f64;
         let mut lines = vec![
             Line { name: "alfa", email: false, rate: rate(4, 30), burst: 1, weight: 2, concurrency: 4 },
@@ -40,7 +41,8 @@ impl Storm {
             let (rate, burst) = (rng.within(3..20) as f64, rng.within(1..5) as u32);
             lines.push(Line { name: "beta", email: false, rate, burst, weight: 1, concurrency: 2 });
         }
-        Self { kinds, places: rng.within(1..4) as usize, lines }
+        let days = if ordinary && rng.chance(0.4) { rng.within(1..3) as u8 } else { 0 };
+        Self { kinds, places: rng.within(1..4) as usize, lines, days }
     }
 
     /// Puts everything into the calendar.
@@ -61,8 +63,13 @@ impl Storm {
         for number in 0..rng.within(3..11) {
             let at = rng.within(S / 2..45 * S);
             let now = outside.wall.plus(std::time::Duration::from_micros(at));
-            let spec = Spec::any(rng, number, outside.agencies.len(), people, now);
+            let spec = Spec::any(rng, number, outside.agencies.len(), people, now, self.days);
             let (agency, name) = (spec.agency, spec.name.clone());
+            if spec.reminders > 0 && rng.chance(0.6) {
+                let who = rng.within(0..spec.recipients.len() as u64) as usize;
+                let at = at + rng.within(0..60 * S);
+                act(outside, at, Act::Opened(agency, name.clone(), who));
+            }
             enqueue(outside, spec);
             if rng.chance(0.7) {
                 act(outside, at, Act::Publish(agency, name.clone()));
@@ -93,6 +100,37 @@ impl Storm {
         }
     }
 
+    /// The faults of another day: workers die, and gateways are as they usually are.
+    pub fn morning(&self, rng: &mut Rng, fleet: &Fleet, day: u8) {
+        let outside = &fleet.outside;
+        let now = outside.sim.now();
+        outside.count("another day");
+        for line in &self.lines {
+            let usual = self.usual(rng);
+            outside.state.lock().gateways.insert(line.name.to_owned(), usual);
+        }
+        if self.kinds.kills {
+            let at = now + rng.within(2 * S..50 * S);
+            let place = rng.within(0..self.places as u64) as usize;
+            act(outside, at, Act::Kill(place));
+            act(outside, at + S, Act::Start(place));
+        }
+        let letters: Vec<(usize, String, usize)> = {
+            let state = outside.state.lock();
+            let of = |known: &Known| (known.spec.agency, known.spec.name.clone(), known.spec.recipients.len());
+            state.oracle.jobs.values().filter(|known| known.spec.reminders >= day).map(of).collect()
+        };
+        for (agency, name, recipients) in letters {
+            let at = now + rng.latency(0..60 * S);
+            if rng.chance(0.3) {
+                let who = rng.within(0..recipients as u64) as usize;
+                act(outside, at, Act::Opened(agency, name, who));
+            } else if self.kinds.cancels && rng.chance(0.3) {
+                act(outside, at, Act::Cancel(agency, name));
+            }
+        }
+    }
+
     fn workers(&self, rng: &mut Rng, outside: &Arc<Outside>) {
         let times = |on: bool, rng: &mut Rng| if on { rng.within(1..6) } else { 0 };
         let place = |rng: &mut Rng| rng.within(0..self.places as u64) as usize;
@@ -108,7 +146,11 @@ impl Storm {
         }
         for _ in 0..times(self.kinds.pauses, rng) {
             let (at, place) = (rng.within(2 * S..50 * S), place(rng));
-            act(outside, at, Act::Pause(place, rng.latency(S / 100..24 * S)));
+            act(outside, at, Act::Pause(place, rng.within(S / 100..24 * S)));
+        }
+        if self.kinds.strikes {
+            let strike = rng.unit() * 0.05;
+            window(rng, outside, move |state, on| state.strike = if on { strike } else { 0.0 });
         }
         for _ in 0..times(self.kinds.clocks, rng) {
             let micros = rng.within(0..4_000_000) as i64 - 2_000_000;
@@ -214,7 +256,9 @@ impl Storm {
 
     /// Everything is well from now on.
     pub fn heal(&self, fleet: &mut Fleet) {
+        note!(fleet.outside.sim, "everything is well from now on");
         let mut state = fleet.outside.state.lock();
+        state.strike = 0.0;
         state.store = StoreWeather::default();
         state.register = RegisterWeather::default();
         state.sink_down = false;
@@ -246,7 +290,6 @@ pub fn enqueue(outside: &Outside, spec: Spec) {
         cancelled: None,
         opened: std::collections::BTreeSet::new(),
     };
-    debug_assert!(DeliveryId::from_client_reference("bs1").is_some());
     outside.state.lock().oracle.jobs.insert(key, known);
 }
 

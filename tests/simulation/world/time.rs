@@ -20,8 +20,8 @@ pub type Life = u32;
 pub enum Due {
     /// A sleep is over.
     Wake(Life, Waker),
-    /// The store does one call, whole.
-    Store(Life, BoxFuture<'static, ()>),
+    /// The store does one call, whole; who asked, and what for.
+    Store(Life, &'static str, BoxFuture<'static, ()>),
     /// Something outside the workers happens.
     Do(Box<dyn FnOnce() + Send>),
     /// Something happens to the workers.
@@ -121,11 +121,11 @@ impl Sim {
     /// Moves the clock to what is due next, unless that is after `end`.
     pub fn next_due(&self, end: u64) -> Option<Due> {
         let mut state = self.0.lock();
-        let key = *state.due.first_key_value()?.0;
-        if key.0 > end {
-            state.now = end;
+        let next = state.due.first_key_value().map(|(key, _)| *key);
+        let Some(key) = next.filter(|key| key.0 <= end) else {
+            state.now = state.now.max(end);
             return None;
-        }
+        };
         state.now = state.now.max(key.0);
         state.steps += 1;
         state.due.remove(&key)

@@ -17,9 +17,19 @@ use super::workload::Whom;
 /// What is told of a delivery, in order of version: status, and whether twice is possible.
 type Told = BTreeMap<(Position, Occasion, String), Vec<(i64, String, bool, Option<String>)>>;
 
-/// Every job has come to its end, as far as its agency knows.
-pub fn all_ended(oracle: &Oracle) -> bool {
-    oracle.jobs.keys().all(|key| ended(oracle, key))
+/// Every job has come to its end, as far as its agency knows; of one with reminders for later
+/// days, the occasions up to this day.
+pub fn all_ended(oracle: &Oracle, day: u8) -> bool {
+    oracle.jobs.iter().all(|(key, known)| {
+        ended(oracle, key) || known.spec.reminders > day && so_far(oracle, known, day)
+    })
+}
+
+fn so_far(oracle: &Oracle, known: &Known, day: u8) -> bool {
+    let told = told(&events_of(oracle, known)).unwrap_or_default();
+    known.no.is_some_and(|no| {
+        (0..=day).all(|occasion| complete(known, no, &told, occasion).is_empty())
+    })
 }
 
 fn ended(oracle: &Oracle, (agency, name): &(usize, String)) -> bool {
@@ -38,7 +48,8 @@ fn rejects(event: &Event) -> bool {
 /// What is still to be done, in words.
 pub fn open(outside: &Outside) -> String {
     let state = outside.state.lock();
-    let jobs: Vec<_> = state.oracle.jobs.keys().filter(|key| !ended(&state.oracle, key)).collect();
+    let jobs: Vec<_> =
+        state.oracle.jobs.keys().filter(|key| !ended(&state.oracle, key)).collect();
     format!("jobs {jobs:?}, {} receipts, broker empty: {}", state.receipts_open, state.broker.is_empty())
 }
 
@@ -169,7 +180,9 @@ fn judge_job(oracle: &Oracle, known: &Known) -> Vec<String> {
             wrong.extend(truthful(oracle, &what, delivery, versions));
         }
     }
-    wrong.extend(complete(known, no, &told));
+    for occasion in 0..=known.spec.reminders {
+        wrong.extend(complete(known, no, &told, occasion));
+    }
     wrong
 }
 
@@ -254,20 +267,19 @@ fn truthful(
     wrong
 }
 
-/// I-1: every recipient's every occasion ends.
-fn complete(known: &Known, no: JobNo, told: &Told) -> Vec<String> {
+/// I-1: every recipient's occasion ends.
+fn complete(known: &Known, no: JobNo, told: &Told, occasion: Occasion) -> Vec<String> {
     let mut wrong = Vec::new();
     for (position, (whom, _)) in known.spec.recipients.iter().enumerate() {
-        for occasion in 0..=known.spec.reminders {
-            let ends = told
-                .keys()
-                .filter(|(p, o, _)| usize::from(*p) == position && *o == occasion)
-                .count();
-            let both = known.spec.rule == ChannelRule::Both && matches!(whom, Whom::Person(_));
-            let wanted = if both { 2 } else { 1 };
-            if ends < wanted {
-                wrong.push(format!("I-1: {}/{}/{occasion} (job {no}) has {ends} ends", known.spec.name, position + 1));
-            }
+        let ends = told
+            .keys()
+            .filter(|(p, o, _)| usize::from(*p) == position && *o == occasion)
+            .count();
+        let both = known.spec.rule == ChannelRule::Both && matches!(whom, Whom::Person(_));
+        let wanted = if both { 2 } else { 1 };
+        if ends < wanted {
+            let name = &known.spec.name;
+            wrong.push(format!("I-1: {name}/{}/{occasion} (job {no}) has {ends} ends", position + 1));
         }
     }
     wrong

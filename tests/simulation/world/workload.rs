@@ -73,7 +73,7 @@ impl Spec {
     }
 
     /// A job of the kind that `rng` says, published at about `now`.
-    pub fn any(rng: &mut Rng, number: u64, agencies: usize, people: &[PersonNumber], now: Timestamp) -> Self {
+    pub fn any(rng: &mut Rng, number: u64, agencies: usize, people: &[PersonNumber], now: Timestamp, days: u8) -> Self {
         let class = if rng.chance(0.35) { Class::Letter } else { Class::ServiceMessage };
         let lane = *rng.pick(&[Lane::Urgent, Lane::Normal, Lane::Normal, Lane::Bulk]);
         let rule = *rng.pick(ChannelRule::ALL);
@@ -101,7 +101,7 @@ impl Spec {
             expires: Some(now.plus(Duration::from_secs(rng.within(20..240)))),
             send_after: rng.chance(0.2).then(|| now.plus(Duration::from_secs(rng.within(1..40)))),
             if_uncertain: if rng.chance(0.4) { IfUncertain::Leave } else { IfUncertain::Resend },
-            reminders: 0,
+            reminders: if class == Class::Letter && days > 0 && rng.chance(0.8) { days } else { 0 },
             recipients,
             body: bytes::Bytes::new(),
         };
