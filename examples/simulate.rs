@@ -1,10 +1,15 @@
 //! Plays seeds of the simulation: `cargo run --release --example simulate -- --seeds 100000`.
 //! One seed with everything that happens in it: `-- --seed N --trace`.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a tool for developers")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a tool for developers"
+)]
 #![expect(unreachable_pub, reason = "its modules share what they have")]
 
 use std::collections::BTreeMap;
+use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
@@ -33,16 +38,21 @@ struct Args {
     calm: bool,
 }
 
-fn main() {
+fn main() -> ExitCode {
     let args = Args::parse();
     let seeds = match args.seed {
         Some(seed) => seed..seed + 1,
         None => args.from..args.from + args.seeds,
     };
-    let keep = if args.trace { Keep::Trace } else { Keep::Digest };
+    let keep = if args.trace {
+        Keep::Trace
+    } else {
+        Keep::Digest
+    };
     let started = Instant::now();
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
     let (mut failed, mut steps, mut wires, mut played, mut lasted) = (Vec::new(), 0, 0, 0u64, 0);
+    let mut digest = 0u64;
     for seed in seeds {
         let report = run(seed, keep, args.calm);
         for line in &report.trace {
@@ -55,6 +65,7 @@ fn main() {
         wires += report.wires;
         lasted += report.lasted;
         played += 1;
+        digest = digest.rotate_left(1) ^ report.digest;
         if !report.violations.is_empty() {
             for violation in &report.violations {
                 println!("seed {seed}: {violation}");
@@ -67,13 +78,17 @@ fn main() {
     }
     let took = started.elapsed().as_secs_f64();
     println!(
-        "{played} seeds in {took:.1} s ({:.1}/s), {steps} steps, {wires} requests to gateways, {} s simulated, {} failed",
+        "{played} seeds in {took:.1} s ({:.1}/s), {steps} steps, {wires} requests to gateways, {} s simulated, digest {digest:016x}, {} failed",
         played as f64 / took,
         lasted / 1_000_000,
         failed.len(),
     );
     if !failed.is_empty() {
-        println!("replay: cargo run --release --example simulate -- --trace --seed {}", failed[0]);
-        std::process::exit(1);
+        println!(
+            "replay: cargo run --release --example simulate -- --trace --seed {}",
+            failed[0]
+        );
+        return ExitCode::FAILURE;
     }
+    ExitCode::SUCCESS
 }

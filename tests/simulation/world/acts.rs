@@ -54,7 +54,9 @@ impl Fleet {
     /// A job goes to the broker; its confirm obliges us.
     fn publish(&self, agency: usize, name: &str) {
         let mut state = self.outside.state.lock();
-        let Some(known) = state.oracle.jobs.get_mut(&(agency, name.to_owned())) else { return };
+        let Some(known) = state.oracle.jobs.get_mut(&(agency, name.to_owned())) else {
+            return;
+        };
         known.obliged = true;
         let message = Message {
             agency: self.outside.agencies[agency].clone(),
@@ -80,16 +82,30 @@ impl Fleet {
     /// A job is offered over HTTP: no answer means to try again, with somebody else.
     fn offer(&self, agency: usize, name: String) {
         let again = Again::new(&self.outside, Act::Offer(agency, name.clone()));
-        let Some(process) = self.somebody() else { return };
+        let Some(process) = self.somebody() else {
+            return;
+        };
         let state = self.outside.state.lock();
-        let Some(known) = state.oracle.jobs.get(&(agency, name.clone())) else { return };
+        let Some(known) = state.oracle.jobs.get(&(agency, name.clone())) else {
+            return;
+        };
         let body = known.spec.body.clone();
         drop(state);
         let guard = process.worker.lock();
         let Some(worker) = guard.as_ref() else { return };
-        let Some(known) = worker.deps.directory.by_id(&self.outside.agencies[agency]) else { return };
-        let offer = Offer { agency: Arc::clone(known), body, lane: None };
-        let (intake, outside, life) = (worker.intake.clone(), Arc::clone(&self.outside), process.life);
+        let Some(known) = worker.deps.directory.by_id(&self.outside.agencies[agency]) else {
+            return;
+        };
+        let offer = Offer {
+            agency: Arc::clone(known),
+            body,
+            lane: None,
+        };
+        let (intake, outside, life) = (
+            worker.intake.clone(),
+            Arc::clone(&self.outside),
+            process.life,
+        );
         drop(guard);
         self.spawn(process, async move {
             let answer = intake.offer(offer).await;
@@ -111,7 +127,9 @@ impl Fleet {
                         outside.violation(format!("{name} is rejected: {problems:?}"));
                     }
                 }
-                Answer::Conflict(name) => outside.violation(format!("{name} conflicts with itself")),
+                Answer::Conflict(name) => {
+                    outside.violation(format!("{name} conflicts with itself"));
+                }
             }
         });
     }
@@ -134,18 +152,33 @@ impl Fleet {
                 state.stopped.remove(&agency);
             }
         };
-        self.outside.sim.at(self.outside.sim.now(), Due::Store(0, "set_stopped", Box::pin(work)));
+        self.outside.sim.at(
+            self.outside.sim.now(),
+            Due::Store(0, "set_stopped", Box::pin(work)),
+        );
     }
 
     /// A gateway sends a receipt until it is taken.
     fn receipt(&self, gateway: String, receipt: Receipt) {
-        let again = Again::new(&self.outside, Act::Receipt(gateway.clone(), receipt.clone()));
-        let Some(process) = self.somebody() else { return };
+        let again = Again::new(
+            &self.outside,
+            Act::Receipt(gateway.clone(), receipt.clone()),
+        );
+        let Some(process) = self.somebody() else {
+            return;
+        };
         let guard = process.worker.lock();
         let Some(worker) = guard.as_ref() else { return };
-        let (receipts, outside, life) = (worker.receipts.clone(), Arc::clone(&self.outside), process.life);
+        let (receipts, outside, life) = (
+            worker.receipts.clone(),
+            Arc::clone(&self.outside),
+            process.life,
+        );
         drop(guard);
-        note!(outside.sim, "w{life} gets a receipt from {gateway}: {receipt:?}");
+        note!(
+            outside.sim,
+            "w{life} gets a receipt from {gateway}: {receipt:?}"
+        );
         self.spawn(process, async move {
             match receipts.take(&gateway, vec![receipt]).await {
                 Ok(()) => {
@@ -166,7 +199,10 @@ struct Again {
 
 impl Again {
     fn new(outside: &Arc<Outside>, act: Act) -> Self {
-        Self { outside: Arc::clone(outside), act: Some(act) }
+        Self {
+            outside: Arc::clone(outside),
+            act: Some(act),
+        }
     }
 
     fn done(mut self) {

@@ -11,9 +11,7 @@ use budstikke::domain::event::Event;
 use budstikke::domain::ids::AgencyId;
 use budstikke::domain::kinds::Lane;
 use budstikke::ports::event_sink::EventSink;
-use budstikke::ports::job_source::{
-    Handle, Incoming, JobSource, MessageKind, Settle, SourceError,
-};
+use budstikke::ports::job_source::{Handle, Incoming, JobSource, MessageKind, Settle, SourceError};
 use tokio::sync::Notify;
 
 use super::outside::Outside;
@@ -71,8 +69,13 @@ impl Outside {
 
     pub fn requeue(&self, life: Life) {
         let mut state = self.state.lock();
-        let tags: Vec<u64> = state.broker.unacknowledged.iter()
-            .filter(|(_, (to, _))| *to == life).map(|(tag, _)| *tag).collect();
+        let tags: Vec<u64> = state
+            .broker
+            .unacknowledged
+            .iter()
+            .filter(|(_, (to, _))| *to == life)
+            .map(|(tag, _)| *tag)
+            .collect();
         let again = tags.len();
         for tag in tags.into_iter().rev() {
             if let Some((_, message)) = state.broker.unacknowledged.remove(&tag) {
@@ -105,19 +108,38 @@ struct Control {
 impl Source {
     pub fn new(outside: Arc<Outside>, life: Life) -> Self {
         let bell = Arc::new(Notify::new());
-        outside.state.lock().broker.bells.insert(life, Arc::clone(&bell));
-        Self { outside, life, bell, control: parking_lot::Mutex::default() }
+        outside
+            .state
+            .lock()
+            .broker
+            .bells
+            .insert(life, Arc::clone(&bell));
+        Self {
+            outside,
+            life,
+            bell,
+            control: parking_lot::Mutex::default(),
+        }
     }
 
     fn take(&self, limit: usize) -> Vec<Incoming> {
         let mut state = self.outside.state.lock();
         let mut taken = Vec::new();
         while taken.len() < limit.min(20) {
-            let Some(message) = state.broker.waiting.pop_front() else { break };
+            let Some(message) = state.broker.waiting.pop_front() else {
+                break;
+            };
             state.broker.next_tag += 1;
             let tag = state.broker.next_tag;
-            state.broker.unacknowledged.insert(tag, (self.life, message.clone()));
-            let handle = Tag { outside: Arc::clone(&self.outside), life: self.life, tag };
+            state
+                .broker
+                .unacknowledged
+                .insert(tag, (self.life, message.clone()));
+            let handle = Tag {
+                outside: Arc::clone(&self.outside),
+                life: self.life,
+                tag,
+            };
             taken.push(Incoming {
                 sender: Ok(message.agency),
                 lane: message.lane,
@@ -151,8 +173,16 @@ impl JobSource for Source {
                 let taken = self.take(limit);
                 if !taken.is_empty() {
                     let micros = self.outside.sim.draw(|rng| rng.latency(100..3_000));
-                    self.outside.sim.sleep(self.life, Duration::from_micros(micros)).await;
-                    note!(self.outside.sim, "w{} takes {} messages", self.life, taken.len());
+                    self.outside
+                        .sim
+                        .sleep(self.life, Duration::from_micros(micros))
+                        .await;
+                    note!(
+                        self.outside.sim,
+                        "w{} takes {} messages",
+                        self.life,
+                        taken.len()
+                    );
                     return Ok(taken);
                 }
             }
@@ -202,7 +232,10 @@ impl Settle for Tag {
     async fn ack(self: Box<Self>) {
         let outside = &self.outside;
         let micros = outside.sim.draw(|rng| rng.latency(50..1_500));
-        outside.sim.sleep(self.life, Duration::from_micros(micros)).await;
+        outside
+            .sim
+            .sleep(self.life, Duration::from_micros(micros))
+            .await;
         let lost = outside.state.lock().ack_lost;
         if outside.sim.draw(|rng| rng.chance(lost)) {
             outside.count("acknowledgement lost");
@@ -213,13 +246,20 @@ impl Settle for Tag {
     }
 
     async fn dead_letter(self: Box<Self>, reason: &str) {
-        self.outside.violation(format!("a message became a dead letter: {reason}"));
+        self.outside
+            .violation(format!("a message became a dead letter: {reason}"));
         self.outside.state.lock().broker.dead_letters += 1;
         self.ack().await;
     }
 
     async fn give_back(self: Box<Self>) {
-        let message = self.outside.state.lock().broker.unacknowledged.remove(&self.tag);
+        let message = self
+            .outside
+            .state
+            .lock()
+            .broker
+            .unacknowledged
+            .remove(&self.tag);
         if let Some((_, message)) = message {
             self.outside.publish(message);
         }
@@ -250,7 +290,8 @@ impl EventSink for Sink {
             (state.sink_down, state.confirm_lost)
         };
         if down {
-            self.outside.count("event not published: the broker is away");
+            self.outside
+                .count("event not published: the broker is away");
             return 0;
         }
         let (arrive, confirm) = sim.draw(|rng| {

@@ -7,31 +7,33 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use budstikke::adapters::sqlite::SqliteStore;
-use budstikke::app::lifecycle::{Broker, Roles, Worker};
-use budstikke::domain::event::EventFilter;
-use budstikke::domain::pace::Rate;
-use budstikke::pipeline::deps::{Agency, Deps, Directory, Parts, Route, Routes};
-use budstikke::pipeline::retention::Ages;
-use budstikke::ports::store::{AgencyRecord, Store};
+use budstikke::app::lifecycle::Worker;
 use parking_lot::Mutex;
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-use super::broker::{Sink, Source};
-use super::clock::{MachineClock, SeededEntropy};
+use super::boot::Boot;
 use super::faults::Act;
-use super::gateway::FarGateway;
 use super::outside::Outside;
-use super::register::FarRegister;
 use super::rng::Rng;
-use super::store::FarStore;
 use super::time::{Due, Life, note};
 
 /// After these calls a strike is worth most.
 const STRIKES: &[&str] = &[
-    "accept", "cancel", "claim", "intend", "settle", "abandon", "hand_back", "lease",
-    "number_events", "mark_published", "park", "unpark", "reap", "end_worker",
+    "accept",
+    "cancel",
+    "claim",
+    "intend",
+    "settle",
+    "abandon",
+    "hand_back",
+    "lease",
+    "number_events",
+    "mark_published",
+    "park",
+    "unpark",
+    "reap",
+    "end_worker",
 ];
 
 /// A gateway as the workers have it.
@@ -152,8 +154,11 @@ impl Fleet {
         }
     }
 
-    fn run(&mut self, life: Life) {
-        let process = self.places.iter().filter_map(|place| place.process.as_ref());
+    fn run(&self, life: Life) {
+        let process = self
+            .places
+            .iter()
+            .filter_map(|place| place.process.as_ref());
         if let Some(process) = process.into_iter().find(|process| process.life == life)
             && !process.paused
         {
@@ -175,12 +180,14 @@ impl Fleet {
         };
         let sim = self.outside.sim.clone();
         if sim.draw(|rng| rng.chance(0.6)) {
-            self.outside.count("worker killed before it knew of its commit");
+            self.outside
+                .count("worker killed before it knew of its commit");
             self.kill(place);
             let after = sim.draw(|rng| rng.latency(100_000..20_000_000));
             sim.at(sim.now() + after, Due::Act(Act::Start(place)));
         } else {
-            self.outside.count("worker paused before it knew of its commit");
+            self.outside
+                .count("worker paused before it knew of its commit");
             self.pause(place, sim.draw(|rng| rng.within(1_000..24_000_000)));
         }
     }
@@ -282,7 +289,9 @@ impl Fleet {
         let work = async move {
             let ended = worker.stop(grace, CancellationToken::new()).await;
             note!(outside.sim, "w{life} has stopped: {ended:?}");
-            outside.sim.at(outside.sim.now(), Due::Act(Act::Gone(place, life)));
+            outside
+                .sim
+                .at(outside.sim.now(), Due::Act(Act::Gone(place, life)));
         };
         drop(process.runtime.spawn(work));
         self.outside.sim.touch(life);
@@ -290,7 +299,11 @@ impl Fleet {
 
     /// It has stopped.
     pub fn gone(&mut self, place: usize, life: Life) {
-        if self.places[place].process.as_ref().is_some_and(|process| process.life == life) {
+        if self.places[place]
+            .process
+            .as_ref()
+            .is_some_and(|process| process.life == life)
+        {
             // What it could not finish in its grace is as lost as if it had been killed.
             self.outside.trouble(life);
             self.places[place].process = None;
@@ -332,8 +345,11 @@ impl Fleet {
     }
 
     /// Its wall clock is off from now on.
-    pub fn skew(&mut self, place: usize, micros: i64) {
-        note!(self.outside.sim, "the wall clock of place {place} is off by {micros} µs");
+    pub fn skew(&self, place: usize, micros: i64) {
+        note!(
+            self.outside.sim,
+            "the wall clock of place {place} is off by {micros} µs"
+        );
         self.places[place].skew.store(micros, Ordering::Relaxed);
     }
 
@@ -344,104 +360,7 @@ impl Fleet {
         }
         self.outside.sim.clear();
         let real = self.real.clone();
-        self.store_runtime.block_on(async move { real.close().await });
+        self.store_runtime
+            .block_on(async move { real.close().await });
     }
-}
-
-/// What a process starts with.
-struct Boot {
-    outside: Arc<Outside>,
-    real: SqliteStore,
-    life: Life,
-    skew: Arc<AtomicI64>,
-    rng: Rng,
-    lines: Arc<Vec<Line>>,
-}
-
-impl Boot {
-    async fn start(mut self) -> Worker {
-        let (outside, life) = (Arc::clone(&self.outside), self.life);
-        let sim = outside.sim.clone();
-        let far = FarStore { outside: Arc::clone(&outside), real: self.real.clone(), life };
-        let store: Arc<dyn Store> = Arc::new(far);
-        let name = format!("w{life}");
-        let records: Vec<AgencyRecord> = outside
-            .agencies
-            .iter()
-            .map(|id| AgencyRecord { id: id.clone(), filter: EventFilter::ALL })
-            .collect();
-        let numbers = loop {
-            match store.sync_agencies(&records).await {
-                Ok(numbers) => break numbers,
-                Err(_) => sim.sleep(life, Duration::from_secs(1)).await,
-            }
-        };
-        let agencies = outside.agencies.iter().zip(numbers).map(|(id, no)| Agency {
-            no,
-            id: id.clone(),
-            classes: budstikke::domain::kinds::Class::ALL.to_vec(),
-            sms_sender: "Simulert".to_owned(),
-            email_from: "Simulert <sim@example.no>".to_owned(),
-            weight: 1,
-            hours: outside.hours,
-            municipality: None,
-        });
-        let directory = Directory::new(agencies.collect());
-        let worker = loop {
-            match store.start_worker(&name).await {
-                Ok(worker) => break worker,
-                Err(_) => sim.sleep(life, Duration::from_secs(1)).await,
-            }
-        };
-        let clock = MachineClock {
-            sim,
-            life,
-            wall: outside.wall,
-            skew: self.skew,
-            steady_from: self.rng.within(0..1 << 40),
-        };
-        let register = FarRegister { outside: Arc::clone(&outside), life };
-        let parts = Parts {
-            store,
-            register: Arc::new(register),
-            clock: Arc::new(clock),
-            entropy: Arc::new(SeededEntropy(Mutex::new(self.rng))),
-            directory,
-            routes: routes(&outside, life, &self.lines),
-            policy: outside.policy.clone(),
-            worker,
-        };
-        let deps = Deps::new(parts, CancellationToken::new(), TaskTracker::new());
-        let broker = Broker {
-            source: Some(Arc::new(Source::new(Arc::clone(&outside), life))),
-            sink: Some(Arc::new(Sink { outside, life })),
-        };
-        let ages = Ages {
-            text: Duration::from_hours(24),
-            identity: Duration::from_hours(48),
-            facts: Duration::from_hours(400),
-            events: Duration::from_hours(400),
-        };
-        Worker::start(deps, &name, Roles::ALL, broker, ages)
-    }
-}
-
-fn routes(outside: &Arc<Outside>, life: Life, lines: &[Line]) -> Routes {
-    let mut routes = Routes::default();
-    for line in lines {
-        let route = Route {
-            name: line.name.to_owned(),
-            gateway: Arc::new(FarGateway {
-                outside: Arc::clone(outside),
-                life,
-                name: line.name.to_owned(),
-                concurrency: line.concurrency,
-            }),
-            rate: Rate::new(line.rate, line.burst).unwrap(),
-            weight: line.weight,
-            deadline: Duration::from_secs(if line.email { 6 } else { 4 }),
-        };
-        if line.email { &mut routes.email } else { &mut routes.sms }.push(route);
-    }
-    routes
 }

@@ -76,22 +76,44 @@ impl GatewayWeather {
         let deadline = deadline.as_micros() as u64;
         let there = rng.latency(500..self.slowness.min(deadline / 3).max(1_000));
         let back = there + rng.latency(500..self.slowness.min(deadline / 3).max(1_000));
-        let total = self.accepts + self.silent + self.vanishes + self.refuses + self.busy + self.later + self.never;
+        let total = self.accepts
+            + self.silent
+            + self.vanishes
+            + self.refuses
+            + self.busy
+            + self.later
+            + self.never;
         let mut at = rng.unit() * total;
         let mut is = |weight: f64| {
             at -= weight;
             at < 0.0
         };
-        let not_sent = |fault| Script { taken_in: None, answer: Outcome::NotSent(fault), answer_in: back };
+        let not_sent = |fault| Script {
+            taken_in: None,
+            answer: Outcome::NotSent(fault),
+            answer_in: back,
+        };
         if is(self.silent) {
             let answer_in = if rng.chance(0.5) { deadline } else { back };
             // It may even arrive after its sender has given it up.
-            let taken_in = if rng.chance(0.2) { deadline + 1_500_000 } else { there };
-            return Script { taken_in: Some(taken_in), answer: Outcome::Unknown, answer_in };
+            let taken_in = if rng.chance(0.2) {
+                deadline + 1_500_000
+            } else {
+                there
+            };
+            return Script {
+                taken_in: Some(taken_in),
+                answer: Outcome::Unknown,
+                answer_in,
+            };
         }
         if is(self.vanishes) {
             let answer_in = if rng.chance(0.5) { deadline } else { back };
-            return Script { taken_in: None, answer: Outcome::Unknown, answer_in };
+            return Script {
+                taken_in: None,
+                answer: Outcome::Unknown,
+                answer_in,
+            };
         }
         if is(self.refuses) {
             return not_sent(if rng.chance(0.5) {
@@ -101,11 +123,15 @@ impl GatewayWeather {
             });
         }
         if is(self.busy) {
-            let wait = rng.chance(0.7).then(|| Duration::from_millis(rng.within(100..5_000)));
+            let wait = rng
+                .chance(0.7)
+                .then(|| Duration::from_millis(rng.within(100..5_000)));
             return not_sent(Fault::Channel { retry_after: wait });
         }
         if is(self.later) {
-            let wait = rng.chance(0.2).then(|| Duration::from_secs(rng.within(1..10)));
+            let wait = rng
+                .chance(0.2)
+                .then(|| Duration::from_secs(rng.within(1..10)));
             return not_sent(Fault::Transient { retry_after: wait });
         }
         if is(self.never) {
@@ -113,7 +139,11 @@ impl GatewayWeather {
             return not_sent(Fault::Permanent { reason });
         }
         let provider_reference = rng.chance(0.7).then(|| format!("g{:x}", rng.next()));
-        Script { taken_in: Some(there), answer: Outcome::Accepted { provider_reference }, answer_in: back }
+        Script {
+            taken_in: Some(there),
+            answer: Outcome::Accepted { provider_reference },
+            answer_in: back,
+        }
     }
 
     /// What is reported of a message that was taken: in which order, when.
@@ -129,7 +159,11 @@ impl GatewayWeather {
         } else {
             return receipts;
         };
-        let at = if rng.chance(0.3) { rng.within(0..20_000) } else { rng.within(20_000..30_000_000) };
+        let at = if rng.chance(0.3) {
+            rng.within(0..20_000)
+        } else {
+            rng.within(20_000..30_000_000)
+        };
         if rng.chance(self.odd_receipts) {
             receipts.push((rng.within(0..at + 1), ReceiptStatus::Accepted));
         }
@@ -137,7 +171,10 @@ impl GatewayWeather {
             receipts.push((rng.within(0..2 * at + 1), last));
         }
         if rng.chance(self.odd_receipts) && last == ReceiptStatus::Delivered {
-            receipts.push((rng.within(0..2 * at + 1), ReceiptStatus::Failed(Reason::Unreachable)));
+            receipts.push((
+                rng.within(0..2 * at + 1),
+                ReceiptStatus::Failed(Reason::Unreachable),
+            ));
         }
         receipts.push((at, last));
         receipts
@@ -180,28 +217,47 @@ impl Gateway for FarGateway {
         let sim = &outside.sim;
         let weather = outside.state.lock().gateways[name];
         let (connecting, script) = sim.draw(|rng| {
-            (rng.latency(0..weather.slowness / 4), weather.script(rng, deadline))
+            (
+                rng.latency(0..weather.slowness / 4),
+                weather.script(rng, deadline),
+            )
         });
         sim.sleep(life, Duration::from_micros(connecting)).await;
         slot.opened().await;
         if slot.pass().is_err() {
-            note!(sim, "w{life} {name} is too late for the slot of {}", message.delivery);
+            note!(
+                sim,
+                "w{life} {name} is too late for the slot of {}",
+                message.delivery
+            );
             outside.count("slot given up");
             return Outcome::NotSent(Fault::Late);
         }
         let wire = outside.on_the_wire(life, name, message);
-        let mut flight = InFlight { outside: Arc::clone(outside), wire, answered: false };
+        let mut flight = InFlight {
+            outside: Arc::clone(outside),
+            wire,
+            answered: false,
+        };
         if let Some(after) = script.taken_in {
             let (there, name, message) = (Arc::clone(outside), name.clone(), message.clone());
             let own = match &script.answer {
                 Outcome::Accepted { provider_reference } => provider_reference.clone(),
                 Outcome::NotSent(_) | Outcome::Unknown => None,
             };
-            sim.after(after, move || there.taken(&name, wire, &message, own.as_deref()));
+            sim.after(after, move || {
+                there.taken(&name, wire, &message, own.as_deref());
+            });
         }
-        sim.sleep(life, Duration::from_micros(script.answer_in)).await;
+        sim.sleep(life, Duration::from_micros(script.answer_in))
+            .await;
         flight.answered = true;
-        note!(sim, "w{life} {name} answers {} {:?}", message.delivery, script.answer);
+        note!(
+            sim,
+            "w{life} {name} answers {} {:?}",
+            message.delivery,
+            script.answer
+        );
         outside.answered(wire, &script.answer);
         script.answer
     }
@@ -229,7 +285,12 @@ impl Outside {
                 Some(own) if by_own_id => ReceiptKey::ProviderReference(own.to_owned()),
                 Some(_) | None => ReceiptKey::Delivery(delivery),
             };
-            let receipt = Receipt { key, status, at: None, code: None };
+            let receipt = Receipt {
+                key,
+                status,
+                at: None,
+                code: None,
+            };
             let mut state = self.state.lock();
             state.receipts_open += 1;
             state.oracle.wires[wire].reported.push(status);

@@ -5,6 +5,8 @@
 //! the invariants I-1 to I-13 afterwards.
 
 mod acts;
+mod boot;
+mod bounds;
 mod broker;
 mod clock;
 mod faults;
@@ -16,8 +18,9 @@ mod register;
 mod rng;
 pub mod run;
 mod sending;
-mod storm;
 mod store;
+mod store_rest;
+mod storm;
 mod time;
 mod verdict;
 mod workload;

@@ -12,7 +12,8 @@ use budstikke::domain::receipt::ReceiptStatus;
 use budstikke::domain::time::Timestamp;
 use budstikke::ports::gateway::{Content, Outbound};
 use budstikke::ports::store::{
-    Acceptance, IntentBatch, Intents, JobState, JobView, NewJob, Next, Reaped, SettleReport, Settlement,
+    Acceptance, IntentBatch, Intents, JobState, JobView, NewJob, Next, Reaped, SettleReport,
+    Settlement,
 };
 
 use super::outside::Outside;
@@ -68,8 +69,17 @@ pub struct Oracle {
 impl Outside {
     pub fn accepted(&self, jobs: &[NewJob], answers: &[Acceptance]) {
         for (job, answer) in jobs.iter().zip(answers) {
-            let key = (self.agency_index(job.agency), job.job.name.as_str().to_owned());
-            note!(self.sim, "job {} of agency {}: {}", key.1, key.0, word(answer));
+            let key = (
+                self.agency_index(job.agency),
+                job.job.name.as_str().to_owned(),
+            );
+            note!(
+                self.sim,
+                "job {} of agency {}: {}",
+                key.1,
+                key.0,
+                word(answer)
+            );
             let mut state = self.state.lock();
             match answer {
                 Acceptance::Accepted(no) => {
@@ -122,7 +132,14 @@ impl Outside {
         for granted in &intents.granted {
             let entry = &batch.entries[granted.index];
             let delivery = entry.delivery.on(entry.channel);
-            note!(self.sim, "w{life} intends {delivery} slot {} try {} by {} in {:?}", entry.slot, entry.attempt, batch.gateway, granted.starts_in);
+            note!(
+                self.sim,
+                "w{life} intends {delivery} slot {} try {} by {} in {:?}",
+                entry.slot,
+                entry.attempt,
+                batch.gateway,
+                granted.starts_in
+            );
             if entry.slot > 1 {
                 self.violation(format!("I-3: a third slot for {delivery}"));
             }
@@ -136,13 +153,19 @@ impl Outside {
             let stopped = state.stopped.contains_key(&None) || state.stopped.contains_key(&agency);
             drop(state);
             if revoked {
-                self.violation(format!("I-11: an intent of {delivery} after its job was cancelled"));
+                self.violation(format!(
+                    "I-11: an intent of {delivery} after its job was cancelled"
+                ));
             }
             if opened && delivery.occasion() > 0 {
-                self.violation(format!("an intent of reminder {delivery} after the letter was opened"));
+                self.violation(format!(
+                    "an intent of reminder {delivery} after the letter was opened"
+                ));
             }
             if stopped {
-                self.violation(format!("an intent of {delivery} although its agency is stopped"));
+                self.violation(format!(
+                    "an intent of {delivery} although its agency is stopped"
+                ));
             }
         }
         if !intents.refused.is_empty() {
@@ -155,17 +178,27 @@ impl Outside {
             let delivery = settlement.delivery;
             let outcome = settlement.tried.as_ref().map(|tried| tried.outcome);
             if report.fenced.contains(&index) {
-                note!(self.sim, "w{life} is fenced from {delivery} {outcome:?} {:?}", settlement.guard);
+                note!(
+                    self.sim,
+                    "w{life} is fenced from {delivery} {outcome:?} {:?}",
+                    settlement.guard
+                );
                 self.count("fenced write");
                 continue;
             }
             match &settlement.next {
                 Next::Settled { status, reason, .. } => {
-                    note!(self.sim, "w{life} settles {delivery} {outcome:?} {status} {reason:?}");
+                    note!(
+                        self.sim,
+                        "w{life} settles {delivery} {outcome:?} {status} {reason:?}"
+                    );
                 }
                 Next::Wait { due, slot, .. } => {
                     let wait = due.since(settlement.at).as_secs_f64();
-                    note!(self.sim, "w{life} {delivery} {outcome:?} waits {wait:.1} s, slot {slot}");
+                    note!(
+                        self.sim,
+                        "w{life} {delivery} {outcome:?} waits {wait:.1} s, slot {slot}"
+                    );
                     if *slot > 0 {
                         self.count("second slot");
                     }
@@ -175,7 +208,10 @@ impl Outside {
                     self.count("unknown try");
                 }
                 Next::Fallback { reason, .. } => {
-                    note!(self.sim, "w{life} {delivery} {outcome:?} falls back, {reason}");
+                    note!(
+                        self.sim,
+                        "w{life} {delivery} {outcome:?} falls back, {reason}"
+                    );
                     self.count("fallback");
                 }
             }
@@ -194,17 +230,34 @@ impl Outside {
         let mut state = self.state.lock();
         for contact in contacts {
             let key = (life, index, contact.person.clone());
-            state.oracle.answers.entry(key).or_default().push((asked, contact.clone()));
+            state
+                .oracle
+                .answers
+                .entry(key)
+                .or_default()
+                .push((asked, contact.clone()));
         }
     }
 
     /// An agency got an event.
     pub fn told(&self, agency: usize, event: &Event) {
-        note!(self.sim, "agency {agency} gets {} {} {}", event.sequence, event.kind, event.data);
+        note!(
+            self.sim,
+            "agency {agency} gets {} {} {}",
+            event.sequence,
+            event.kind,
+            event.data
+        );
         if self.agency_index(event.agency) != agency {
             self.violation(format!("I-9: agency {agency} gets an event of another"));
         }
-        self.state.lock().oracle.inboxes.entry(agency).or_default().push(event.clone());
+        self.state
+            .lock()
+            .oracle
+            .inboxes
+            .entry(agency)
+            .or_default()
+            .push(event.clone());
     }
 
     /// The first byte leaves. Answers the request's number.
@@ -218,7 +271,10 @@ impl Outside {
             Content::Sms { parts, .. } => *parts,
             Content::Email { .. } => 1,
         };
-        debug_assert_eq!(message.delivery.channel() == Channel::Sms, message.channel() == Channel::Sms);
+        debug_assert_eq!(
+            message.delivery.channel() == Channel::Sms,
+            message.channel() == Channel::Sms
+        );
         state.oracle.wires.push(Wire {
             at: self.sim.now(),
             life,
@@ -243,7 +299,13 @@ impl Outside {
     /// A life was killed, stopped short or held up: what it had in hand may have been lost.
     pub fn trouble(&self, life: Life) {
         let now = self.sim.now();
-        self.state.lock().oracle.troubled.entry(life).or_default().push(now);
+        self.state
+            .lock()
+            .oracle
+            .troubled
+            .entry(life)
+            .or_default()
+            .push(now);
     }
 }
 

@@ -48,7 +48,11 @@ impl Population {
         for n in 0..count {
             let number = PersonNumber::synthetic(n * 97 + 11);
             let mut dated = |_: u8| {
-                if rng.chance(0.15) { now.minus(day * 700) } else { now.minus(day * 30) }
+                if rng.chance(0.15) {
+                    now.minus(day * 700)
+                } else {
+                    now.minus(day * 30)
+                }
             };
             let (sms, mail) = (dated(0), dated(1));
             let mobile = rng.chance(0.85).then(|| Dated {
@@ -66,7 +70,11 @@ impl Population {
             population.all.push(Contact {
                 person: number.clone(),
                 reserved: rng.chance(0.1),
-                registration: if rng.chance(0.05) { Registration::Deleted } else { Registration::Active },
+                registration: if rng.chance(0.05) {
+                    Registration::Deleted
+                } else {
+                    Registration::Active
+                },
                 notifiable: Notifiable::Unstated,
                 mobile,
                 email,
@@ -113,7 +121,10 @@ impl fmt::Debug for FarRegister {
 }
 
 fn unavailable(retry_after: Option<Duration>) -> RegisterError {
-    RegisterError::Unavailable { retry_after, source: "the simulated register is away".into() }
+    RegisterError::Unavailable {
+        retry_after,
+        source: "the simulated register is away".into(),
+    }
 }
 
 #[async_trait]
@@ -128,20 +139,27 @@ impl ContactRegister for FarRegister {
         let weather = outside.state.lock().register;
         let (there, back, fails, refuses, after) = sim.draw(|rng| {
             let slow = rng.chance(weather.slow);
-            let there = if slow { rng.within(500_000..8_000_000) } else { rng.latency(500..20_000) };
+            let there = if slow {
+                rng.within(500_000..8_000_000)
+            } else {
+                rng.latency(500..20_000)
+            };
             (
                 there,
                 rng.latency(500..20_000),
                 rng.chance(weather.fails),
                 rng.chance(weather.refuses),
-                rng.chance(0.3).then(|| Duration::from_secs(rng.within(1..8))),
+                rng.chance(0.3)
+                    .then(|| Duration::from_secs(rng.within(1..8))),
             )
         });
         let asked = sim.now();
         sim.sleep(life, Duration::from_micros(there)).await;
         let answer = {
             let state = outside.state.lock();
-            let wrong = persons.iter().any(|person| state.people.wrong.contains(person));
+            let wrong = persons
+                .iter()
+                .any(|person| state.people.wrong.contains(person));
             if state.register.down || fails {
                 Err(unavailable(after))
             } else if wrong || (refuses && persons.len() > 1) {
@@ -164,7 +182,12 @@ impl ContactRegister for FarRegister {
             }
         }
         sim.sleep(life, Duration::from_micros(back)).await;
-        note!(sim, "w{life} looks {} persons up: {}", persons.len(), answer.is_ok());
+        note!(
+            sim,
+            "w{life} looks {} persons up: {}",
+            persons.len(),
+            answer.is_ok()
+        );
         answer
     }
 

@@ -1,7 +1,8 @@
 //! Plays one seed from beginning to end.
 
-use std::sync::Arc;
+use std::cell::RefCell;
 use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use budstikke::adapters::sqlite::{SqliteSettings, SqliteStore};
@@ -22,8 +23,8 @@ use super::oracle::Oracle;
 use super::outside::{Outside, State};
 use super::register::{Population, RegisterWeather};
 use super::rng::Rng;
-use super::storm::{HEALED, Storm, enqueue};
 use super::store::StoreWeather;
+use super::storm::{HEALED, Storm, enqueue};
 use super::time::{Sim, note};
 use super::verdict;
 use super::workload::Spec;
@@ -33,7 +34,6 @@ const S: u64 = 1_000_000;
 /// How one seed went.
 #[derive(Debug)]
 pub struct Report {
-    pub seed: u64,
     /// Of everything that happened.
     pub digest: u64,
     pub violations: Vec<String>,
@@ -53,8 +53,11 @@ pub enum Keep {
     Digest,
 }
 
+/// Hours and minutes.
+type Clock = (i8, i8);
+
 /// Moments at which something is near: an edge of the window, a night when the clocks change.
-const MOMENTS: &[(&str, (i8, i8), (i8, i8))] = &[
+const MOMENTS: &[(&str, Clock, Clock)] = &[
     ("2026-11-23T10:00:00+01:00", (9, 0), (17, 0)),
     ("2026-11-23T08:59:20+01:00", (9, 0), (17, 0)),
     ("2026-11-23T16:59:20+01:00", (9, 0), (17, 0)),
@@ -89,8 +92,26 @@ fn policy(rng: &mut Rng) -> Policy {
     }
 }
 
+thread_local! {
+    static PANICS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A task that panics ends alone; here it is noticed.
+fn listen_for_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            PANICS.with_borrow_mut(|panics| panics.push(panic.to_string()));
+            usual(panic);
+        }));
+    });
+    PANICS.with_borrow_mut(Vec::clear);
+}
+
 /// Plays a seed. `calm`: without any fault.
 pub fn run(seed: u64, keep: Keep, calm: bool) -> Report {
+    listen_for_panics();
     let mut rng = Rng::new(seed);
     let sim = Sim::new(rng.next(), keep == Keep::Trace);
     let (start, from, until) = MOMENTS[rng.within(0..MOMENTS.len() as u64) as usize];
@@ -100,13 +121,20 @@ pub fn run(seed: u64, keep: Keep, calm: bool) -> Report {
     let ordinary = from == (9, 0) && until == (17, 0) && !start.contains("T16");
     let storm = Storm::any(&mut rng, if calm { Kinds::NONE } else { kinds }, ordinary);
     let people = Population::new(&mut rng, 24, wall);
-    let numbers: Vec<_> = people.all.iter().map(|contact| contact.person.clone()).collect();
+    let numbers: Vec<_> = people
+        .all
+        .iter()
+        .map(|contact| contact.person.clone())
+        .collect();
     let outside = Arc::new(Outside {
         sim: sim.clone(),
         wall,
         policy: policy(&mut rng),
         hours: DayWindow::new(time(from), time(until), Days::All).unwrap(),
-        agencies: ["oslo", "nav"].iter().map(|id| AgencyId::parse(id).unwrap()).collect(),
+        agencies: ["oslo", "nav"]
+            .iter()
+            .map(|id| AgencyId::parse(id).unwrap())
+            .collect(),
         state: Mutex::new(State {
             store: StoreWeather::default(),
             register: RegisterWeather::default(),
@@ -124,9 +152,16 @@ pub fn run(seed: u64, keep: Keep, calm: bool) -> Report {
             violations: std::collections::BTreeSet::new(),
         }),
     });
-    note!(sim, "seed {seed}, {start}, window {from:?} to {until:?}, {} places, {kinds:?}", storm.places);
+    note!(
+        sim,
+        "seed {seed}, {start}, window {from:?} to {until:?}, {} places, {kinds:?}",
+        storm.places
+    );
     let folder = folder();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
     let clock = MachineClock {
         sim: sim.clone(),
         life: 0,
@@ -136,14 +171,29 @@ pub fn run(seed: u64, keep: Keep, calm: bool) -> Report {
     };
     let url = format!("sqlite://{}", folder.path().join("s.db").display());
     let real = runtime.block_on(async {
-        let real = SqliteStore::open(SqliteSettings { url, clock: Arc::new(clock) }).await.unwrap();
-        let record = |id: &AgencyId| AgencyRecord { id: id.clone(), filter: EventFilter::ALL };
+        let real = SqliteStore::open(SqliteSettings {
+            url,
+            clock: Arc::new(clock),
+        })
+        .await
+        .unwrap();
+        let record = |id: &AgencyId| AgencyRecord {
+            id: id.clone(),
+            filter: EventFilter::ALL,
+        };
         let records: Vec<_> = outside.agencies.iter().map(record).collect();
         real.sync_agencies(&records).await.unwrap();
         real
     });
     let lines = storm.lines.clone();
-    let mut fleet = Fleet::new(Arc::clone(&outside), real, runtime, lines, storm.places, &mut rng);
+    let mut fleet = Fleet::new(
+        Arc::clone(&outside),
+        real,
+        runtime,
+        lines,
+        storm.places,
+        &mut rng,
+    );
     storm.brew(&mut rng, &fleet, &numbers);
     fleet.until(HEALED, |_| false);
     storm.heal(&mut fleet);
@@ -158,13 +208,15 @@ pub fn run(seed: u64, keep: Keep, calm: bool) -> Report {
     }
     probe(&mut fleet);
     verdict::judge(&fleet, &storm.lines);
+    for panic in PANICS.with_borrow_mut(std::mem::take) {
+        outside.violation(format!("a task panicked: {panic}"));
+    }
     fleet.end();
     let lasted = sim.now();
     let steps = sim.steps();
     let (digest, trace) = sim.trace();
     let state = outside.state.lock();
     Report {
-        seed,
         digest,
         violations: state.violations.iter().cloned().collect(),
         counts: state.counts.clone(),
@@ -199,7 +251,9 @@ fn quiet(fleet: &mut Fleet, end: u64) {
     });
     if !is_quiet(&fleet.outside) {
         let open = verdict::open(&fleet.outside);
-        fleet.outside.violation(format!("I-1, I-16: after 15 minutes without faults there is still work: {open}"));
+        fleet.outside.violation(format!(
+            "I-1, I-16: after 15 minutes without faults there is still work: {open}"
+        ));
     }
     // What was parked, numbered or settled last still comes out.
     let end = fleet.outside.sim.now() + 8 * S;
@@ -236,11 +290,17 @@ fn probe(fleet: &mut Fleet) {
     let started = fleet.outside.sim.now();
     let sent = |outside: &Outside| {
         let state = outside.state.lock();
-        state.oracle.wires.iter().any(|wire| wire.at >= started && wire.taken.is_some())
+        state
+            .oracle
+            .wires
+            .iter()
+            .any(|wire| wire.at >= started && wire.taken.is_some())
     };
     fleet.until(started + 10 * S, |fleet| sent(&fleet.outside));
     if !sent(&fleet.outside) {
-        fleet.outside.violation("I-16: a fresh message is not on the wire after 10 s".to_owned());
+        fleet
+            .outside
+            .violation("I-16: a fresh message is not on the wire after 10 s".to_owned());
     }
     quiet(fleet, started + 60 * S);
 }

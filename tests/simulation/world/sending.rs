@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use budstikke::domain::calendar;
 use budstikke::domain::contact::{Contact, Registration};
+use budstikke::domain::ids::DeliveryId;
 use budstikke::domain::kinds::{Channel, Class, Lane, Window};
 use budstikke::domain::plan::FRESH_MONTHS;
 use budstikke::domain::time::Timestamp;
@@ -25,20 +26,33 @@ pub fn judge(outside: &Outside, life: Life, message: &Outbound) -> Vec<String> {
     let at = outside.sim.now();
     let state = outside.state.lock();
     let mut wrong = Vec::new();
-    let sent = state.oracle.wires.iter().filter(|wire| wire.delivery == delivery).count();
+    let sent = state
+        .oracle
+        .wires
+        .iter()
+        .filter(|wire| wire.delivery == delivery)
+        .count();
     let intended = state.oracle.grants.get(&delivery).copied().unwrap_or(0) as usize;
     if sent >= intended {
-        wrong.push(format!("I-4: {delivery} goes on the wire without a committed intent"));
+        wrong.push(format!(
+            "I-4: {delivery} goes on the wire without a committed intent"
+        ));
     }
-    let known = state.oracle.names.get(&delivery.job()).and_then(|name| state.oracle.jobs.get(name));
+    let known = state
+        .oracle
+        .names
+        .get(&delivery.job())
+        .and_then(|name| state.oracle.jobs.get(name));
     let Some(known) = known else {
         wrong.push(format!("I-2: {delivery} belongs to no job"));
         return wrong;
     };
     let spec = &known.spec;
-    if let Some((_, since)) = state.stopped.iter().find(|(who, _)| {
-        who.is_none_or(|agency| agency.0 == spec.agency as i32 + 1)
-    }) && at > since + 2_000_000
+    if let Some((_, since)) = state
+        .stopped
+        .iter()
+        .find(|(who, _)| who.is_none_or(|agency| agency.0 == spec.agency as i32 + 1))
+        && at > since + 2_000_000
     {
         wrong.push(format!("{delivery} leaves more than 2 s after the stop"));
     }
@@ -70,15 +84,22 @@ pub fn judge(outside: &Outside, life: Life, message: &Outbound) -> Vec<String> {
             let answers = state.oracle.answers.get(&key);
             let fresh = outside.policy.register_fresh.as_micros() as u64;
             let allowed = answers.into_iter().flatten().any(|(asked, contact)| {
-                at - asked <= fresh + CLOCKS.as_micros() as u64 && allows(spec, contact, channel, &to, now)
+                at - asked <= fresh + CLOCKS.as_micros() as u64
+                    && allows(spec, contact, channel, &to, now)
             });
             if !allowed {
-                let ages: Vec<_> = answers.into_iter().flatten().map(|(asked, _)| (at - asked) / 1_000).collect();
+                let ages: Vec<_> = answers
+                    .into_iter()
+                    .flatten()
+                    .map(|(asked, _)| (at - asked) / 1_000)
+                    .collect();
                 wrong.push(format!("I-6: {delivery} without an answer of the register of at most {fresh} µs that allows it; {ages:?} ms"));
             }
         }
     }
-    wrong.extend(judge_time(spec, &outside.hours, channel, now).map(|what| format!("{what}: {delivery}")));
+    wrong.extend(
+        judge_time(spec, &outside.hours, delivery, now).map(|what| format!("{what}: {delivery}")),
+    );
     wrong
 }
 
@@ -87,10 +108,18 @@ fn allows(spec: &Spec, contact: &Contact, channel: Channel, to: &str, now: Times
     let limit = calendar::months_before(now, FRESH_MONTHS);
     let address = match channel {
         Channel::Sms => contact.mobile.as_ref().and_then(|dated| {
-            dated.address.as_ref().ok().map(|phone| phone.expose().to_owned())
+            dated
+                .address
+                .as_ref()
+                .ok()
+                .map(|phone| phone.expose().to_owned())
         }),
         Channel::Email => contact.email.as_ref().and_then(|dated| {
-            dated.address.as_ref().ok().map(|email| email.expose().to_owned())
+            dated
+                .address
+                .as_ref()
+                .ok()
+                .map(|email| email.expose().to_owned())
         }),
     };
     contact.registration == Registration::Active
@@ -99,22 +128,33 @@ fn allows(spec: &Spec, contact: &Contact, channel: Channel, to: &str, now: Times
         && !(letter && contact.freshest(channel).is_none_or(|at| at < limit))
 }
 
-fn judge_time(spec: &Spec, hours: &DayWindow, channel: Channel, now: Timestamp) -> Option<&'static str> {
-    let window = match (spec.window, channel, spec.lane) {
+fn judge_time(
+    spec: &Spec,
+    hours: &DayWindow,
+    delivery: DeliveryId,
+    now: Timestamp,
+) -> Option<&'static str> {
+    let window = match (spec.window, delivery.channel(), spec.lane) {
         (Some(window), _, _) => window,
-        (None, Channel::Sms, Lane::Normal | Lane::Bulk) => {
-            Window::Daytime
-        }
+        (None, Channel::Sms, Lane::Normal | Lane::Bulk) => Window::Daytime,
         (None, _, _) => Window::Anytime,
     };
     let open = |at| window::open(window, hours, at);
     if !open(now) && !open(now.plus(CLOCKS)) && !open(now.minus(CLOCKS)) {
         return Some("I-7: outside its window");
     }
-    if spec.expires.is_some_and(|expires| now.minus(CLOCKS) >= expires) {
+    // It bounds the first occasion; reminders have their own 72 hours.
+    if delivery.occasion() == 0
+        && spec
+            .expires
+            .is_some_and(|expires| now.minus(CLOCKS) >= expires)
+    {
         return Some("I-12: after it expired");
     }
-    if spec.send_after.is_some_and(|after| now.plus(CLOCKS) < after) {
+    if spec
+        .send_after
+        .is_some_and(|after| now.plus(CLOCKS) < after)
+    {
         return Some("before send_after");
     }
     None

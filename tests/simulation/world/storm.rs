@@ -19,7 +19,7 @@ use super::workload::Spec;
 const S: u64 = 1_000_000;
 
 /// No fault begins after this, and all are over.
-pub const HEALED: u64 = 75 * S;
+pub const HEALED: u64 = 55 * S;
 
 /// Of so many seeds' worlds, what is in this one.
 pub struct Storm {
@@ -34,15 +34,45 @@ impl Storm {
     pub fn any(rng: &mut Rng, kinds: Kinds, ordinary: bool) -> Self {
         let mut rate = |low: u64, high: u64| rng.within(low..high) as f64;
         let mut lines = vec![
-            Line { name: "alfa", email: false, rate: rate(4, 30), burst: 1, weight: 2, concurrency: 4 },
-            Line { name: "post", email: true, rate: rate(4, 60), burst: 1, weight: 1, concurrency: 3 },
+            Line {
+                name: "alfa",
+                email: false,
+                rate: rate(4, 30),
+                burst: 1,
+                weight: 2,
+                concurrency: 4,
+            },
+            Line {
+                name: "post",
+                email: true,
+                rate: rate(4, 60),
+                burst: 1,
+                weight: 1,
+                concurrency: 3,
+            },
         ];
         if rng.chance(0.6) {
             let (rate, burst) = (rng.within(3..20) as f64, rng.within(1..5) as u32);
-            lines.push(Line { name: "beta", email: false, rate, burst, weight: 1, concurrency: 2 });
+            lines.push(Line {
+                name: "beta",
+                email: false,
+                rate,
+                burst,
+                weight: 1,
+                concurrency: 2,
+            });
         }
-        let days = if ordinary && rng.chance(0.4) { rng.within(1..3) as u8 } else { 0 };
-        Self { kinds, places: rng.within(1..4) as usize, lines, days }
+        let days = if ordinary && rng.chance(0.4) {
+            rng.within(1..3) as u8
+        } else {
+            0
+        };
+        Self {
+            kinds,
+            places: rng.within(1..4) as usize,
+            lines,
+            days,
+        }
     }
 
     /// Puts everything into the calendar.
@@ -61,7 +91,7 @@ impl Storm {
 
     fn jobs(&self, rng: &mut Rng, outside: &Arc<Outside>, people: &[PersonNumber]) {
         for number in 0..rng.within(3..11) {
-            let at = rng.within(S / 2..45 * S);
+            let at = rng.within(S / 2..30 * S);
             let now = outside.wall.plus(std::time::Duration::from_micros(at));
             let spec = Spec::any(rng, number, outside.agencies.len(), people, now, self.days);
             let (agency, name) = (spec.agency, spec.name.clone());
@@ -75,12 +105,20 @@ impl Storm {
                 act(outside, at, Act::Publish(agency, name.clone()));
                 if self.kinds.broker && rng.chance(0.4) {
                     // Its confirm got lost: the agency publishes it again.
-                    act(outside, at + rng.within(0..20 * S), Act::Publish(agency, name.clone()));
+                    act(
+                        outside,
+                        at + rng.within(0..20 * S),
+                        Act::Publish(agency, name.clone()),
+                    );
                 }
             } else {
                 act(outside, at, Act::Offer(agency, name.clone()));
                 if self.kinds.broker && rng.chance(0.3) {
-                    act(outside, at + rng.within(0..20 * S), Act::Offer(agency, name.clone()));
+                    act(
+                        outside,
+                        at + rng.within(0..20 * S),
+                        Act::Offer(agency, name.clone()),
+                    );
                 }
             }
             if self.kinds.cancels && rng.chance(0.35) {
@@ -90,11 +128,13 @@ impl Storm {
         }
         if self.kinds.broker {
             let lost = rng.unit() * 0.5;
-            window(rng, outside, move |state, on| state.ack_lost = if on { lost } else { 0.0 });
+            window(rng, outside, move |state, on| {
+                state.ack_lost = if on { lost } else { 0.0 }
+            });
         }
         if self.kinds.halts {
             let who = *rng.pick(&[None, Some(0), Some(1)]);
-            let at = rng.within(5 * S..50 * S);
+            let at = rng.within(5 * S..35 * S);
             act(outside, at, Act::Halt(who));
             act(outside, at + rng.within(S..20 * S), Act::GoOn(who));
         }
@@ -107,7 +147,11 @@ impl Storm {
         outside.count("another day");
         for line in &self.lines {
             let usual = self.usual(rng);
-            outside.state.lock().gateways.insert(line.name.to_owned(), usual);
+            outside
+                .state
+                .lock()
+                .gateways
+                .insert(line.name.to_owned(), usual);
         }
         if self.kinds.kills {
             let at = now + rng.within(2 * S..50 * S);
@@ -117,8 +161,20 @@ impl Storm {
         }
         let letters: Vec<(usize, String, usize)> = {
             let state = outside.state.lock();
-            let of = |known: &Known| (known.spec.agency, known.spec.name.clone(), known.spec.recipients.len());
-            state.oracle.jobs.values().filter(|known| known.spec.reminders >= day).map(of).collect()
+            let of = |known: &Known| {
+                (
+                    known.spec.agency,
+                    known.spec.name.clone(),
+                    known.spec.recipients.len(),
+                )
+            };
+            state
+                .oracle
+                .jobs
+                .values()
+                .filter(|known| known.spec.reminders >= day)
+                .map(of)
+                .collect()
         };
         for (agency, name, recipients) in letters {
             let at = now + rng.latency(0..60 * S);
@@ -135,26 +191,32 @@ impl Storm {
         let times = |on: bool, rng: &mut Rng| if on { rng.within(1..6) } else { 0 };
         let place = |rng: &mut Rng| rng.within(0..self.places as u64) as usize;
         for _ in 0..times(self.kinds.kills, rng) {
-            let (at, place) = (rng.within(2 * S..70 * S), place(rng));
+            let (at, place) = (rng.within(2 * S..50 * S), place(rng));
             act(outside, at, Act::Kill(place));
             act(outside, at + rng.latency(S / 10..30 * S), Act::Start(place));
         }
         for _ in 0..times(self.kinds.stops, rng).min(3) {
-            let (at, place) = (rng.within(2 * S..60 * S), place(rng));
+            let (at, place) = (rng.within(2 * S..45 * S), place(rng));
             act(outside, at, Act::Stop(place));
             act(outside, at + rng.within(S..30 * S), Act::Start(place));
         }
         for _ in 0..times(self.kinds.pauses, rng) {
-            let (at, place) = (rng.within(2 * S..50 * S), place(rng));
+            let (at, place) = (rng.within(2 * S..40 * S), place(rng));
             act(outside, at, Act::Pause(place, rng.within(S / 100..24 * S)));
         }
         if self.kinds.strikes {
             let strike = rng.unit() * 0.05;
-            window(rng, outside, move |state, on| state.strike = if on { strike } else { 0.0 });
+            window(rng, outside, move |state, on| {
+                state.strike = if on { strike } else { 0.0 }
+            });
         }
         for _ in 0..times(self.kinds.clocks, rng) {
             let micros = rng.within(0..4_000_000) as i64 - 2_000_000;
-            act(outside, rng.within(0..70 * S), Act::Skew(place(rng), micros));
+            act(
+                outside,
+                rng.within(0..50 * S),
+                Act::Skew(place(rng), micros),
+            );
         }
     }
 
@@ -186,12 +248,16 @@ impl Storm {
                 refuses: rng.unit() * 0.5,
             };
             window(rng, outside, move |state, on| {
-                state.register = if on { weather } else { RegisterWeather::default() };
+                state.register = if on {
+                    weather
+                } else {
+                    RegisterWeather::default()
+                };
             });
         }
         if self.kinds.changes {
             for _ in 0..rng.within(1..12) {
-                let at = rng.within(0..70 * S);
+                let at = rng.within(0..50 * S);
                 let mut chance = rng.fork(at);
                 outside.change(at, move |state| {
                     let who = chance.within(0..state.people.all.len() as u64) as usize;
@@ -217,7 +283,9 @@ impl Storm {
                 }
                 let (usual, name) = (self.usual(rng), name.clone());
                 window(rng, outside, move |state, on| {
-                    state.gateways.insert(name.clone(), if on { weather } else { usual });
+                    state
+                        .gateways
+                        .insert(name.clone(), if on { weather } else { usual });
                 });
             }
         }
@@ -250,7 +318,9 @@ impl Storm {
         if self.kinds.events {
             let lost = rng.unit() * 0.7;
             window(rng, outside, |state, on| state.sink_down = on);
-            window(rng, outside, move |state, on| state.confirm_lost = if on { lost } else { 0.0 });
+            window(rng, outside, move |state, on| {
+                state.confirm_lost = if on { lost } else { 0.0 }
+            });
         }
     }
 
@@ -303,7 +373,7 @@ fn window(
     outside: &Arc<Outside>,
     change: impl Fn(&mut super::outside::State, bool) + Send + Clone + 'static,
 ) {
-    let from = rng.within(0..60 * S);
+    let from = rng.within(0..45 * S);
     let until = (from + rng.within(S..30 * S)).min(HEALED - 1);
     let back = change.clone();
     outside.change(from, move |state| change(state, true));

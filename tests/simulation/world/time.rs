@@ -89,7 +89,8 @@ impl Sim {
         let now = state.now;
         let line = format!("{:>11.6} {what}", now as f64 / 1e6);
         for byte in line.bytes() {
-            state.trace.digest = (state.trace.digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+            state.trace.digest =
+                (state.trace.digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
         if state.trace.keep {
             state.trace.lines.push(line);

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use budstikke::domain::event::{Event, EventKind};
 use budstikke::domain::ids::{AgencyNo, DeliveryId, JobName, JobNo, Occasion, Position};
-use budstikke::domain::kinds::{Channel, ChannelRule, IfUncertain};
+use budstikke::domain::kinds::{Channel, ChannelRule};
 use budstikke::domain::receipt::ReceiptStatus;
 use budstikke::ports::store::{Jobs as _, Outbox as _};
 use serde_json::Value;
 
+use super::bounds;
 use super::fleet::{Fleet, Line};
 use super::oracle::{Known, Oracle, Wire};
 use super::outside::Outside;
@@ -27,16 +28,19 @@ pub fn all_ended(oracle: &Oracle, day: u8) -> bool {
 
 fn so_far(oracle: &Oracle, known: &Known, day: u8) -> bool {
     let told = told(&events_of(oracle, known)).unwrap_or_default();
-    known.no.is_some_and(|no| {
-        (0..=day).all(|occasion| complete(known, no, &told, occasion).is_empty())
-    })
+    known
+        .no
+        .is_some_and(|no| (0..=day).all(|occasion| complete(known, no, &told, occasion).is_empty()))
 }
 
 fn ended(oracle: &Oracle, (agency, name): &(usize, String)) -> bool {
     let inbox = oracle.inboxes.get(agency);
     inbox.into_iter().flatten().any(|event| {
         (event.kind == EventKind::JobFinished || rejects(event))
-            && event.subject.as_ref().is_some_and(|subject| subject.as_str() == name)
+            && event
+                .subject
+                .as_ref()
+                .is_some_and(|subject| subject.as_str() == name)
     })
 }
 
@@ -48,9 +52,17 @@ fn rejects(event: &Event) -> bool {
 /// What is still to be done, in words.
 pub fn open(outside: &Outside) -> String {
     let state = outside.state.lock();
-    let jobs: Vec<_> =
-        state.oracle.jobs.keys().filter(|key| !ended(&state.oracle, key)).collect();
-    format!("jobs {jobs:?}, {} receipts, broker empty: {}", state.receipts_open, state.broker.is_empty())
+    let jobs: Vec<_> = state
+        .oracle
+        .jobs
+        .keys()
+        .filter(|key| !ended(&state.oracle, key))
+        .collect();
+    format!(
+        "jobs {jobs:?}, {} receipts, broker empty: {}",
+        state.receipts_open,
+        state.broker.is_empty()
+    )
 }
 
 /// Judges.
@@ -66,9 +78,9 @@ pub fn judge(fleet: &Fleet, lines: &[Line]) {
         for known in oracle.jobs.values() {
             wrong.extend(judge_job(oracle, known));
         }
-        wrong.extend(duplicates(oracle));
+        wrong.extend(bounds::duplicates(oracle));
         for line in lines {
-            wrong.extend(rate(oracle, line));
+            wrong.extend(bounds::rate(oracle, line));
         }
     }
     wrong.extend(feeds(fleet));
@@ -85,12 +97,17 @@ fn gaps(agency: usize, inbox: &[Event]) -> Vec<String> {
         let index = usize::try_from(event.sequence).unwrap();
         if index <= seen.len() {
             if seen[index - 1] != event {
-                wrong.push(format!("event {index} of agency {agency} comes twice with two contents"));
+                wrong.push(format!(
+                    "event {index} of agency {agency} comes twice with two contents"
+                ));
             }
         } else if index == seen.len() + 1 {
             seen.push(event);
         } else {
-            wrong.push(format!("I-10: agency {agency} gets event {index} after {}", seen.len()));
+            wrong.push(format!(
+                "I-10: agency {agency} gets event {index} after {}",
+                seen.len()
+            ));
             return wrong;
         }
     }
@@ -103,21 +120,46 @@ fn feeds(fleet: &Fleet) -> Vec<String> {
     let state = fleet.outside.state.lock();
     fleet.store_runtime.block_on(async {
         for index in 0..fleet.outside.agencies.len() {
-            let feed = fleet.real.feed(AgencyNo(index as i32 + 1), 0, 100_000).await.unwrap();
-            let mut got: Vec<Event> = state.oracle.inboxes.get(&index).cloned().unwrap_or_default();
+            let feed = fleet
+                .real
+                .feed(AgencyNo(index as i32 + 1), 0, 100_000)
+                .await
+                .unwrap();
+            let mut got: Vec<Event> = state
+                .oracle
+                .inboxes
+                .get(&index)
+                .cloned()
+                .unwrap_or_default();
             got.sort_by_key(|event| event.sequence);
             got.dedup();
             if feed != got {
-                wrong.push(format!("I-1: agency {index} got {} of {} events", got.len(), feed.len()));
+                wrong.push(format!(
+                    "I-1: agency {index} got {} of {} events",
+                    got.len(),
+                    feed.len()
+                ));
             }
         }
-        for known in state.oracle.jobs.values().filter(|known| known.no.is_some()) {
+        for known in state
+            .oracle
+            .jobs
+            .values()
+            .filter(|known| known.no.is_some())
+        {
             let name = JobName::parse(&known.spec.name).unwrap();
             let agency = AgencyNo(known.spec.agency as i32 + 1);
-            let page = fleet.real.notifications(agency, &name, None, 10_000).await.unwrap();
+            let page = fleet
+                .real
+                .notifications(agency, &name, None, 10_000)
+                .await
+                .unwrap();
             for fact in page.map(|page| page.facts).unwrap_or_default() {
                 if !fact.status.is_settled() {
-                    wrong.push(format!("I-1: {name}/{} ends as {}", fact.reference, fact.status));
+                    wrong.push(format!(
+                        "I-1: {name}/{} ends as {}",
+                        fact.reference, fact.status
+                    ));
                 }
             }
         }
@@ -131,7 +173,12 @@ fn events_of<'a>(oracle: &'a Oracle, known: &Known) -> Vec<&'a Event> {
         .get(&known.spec.agency)
         .into_iter()
         .flatten()
-        .filter(|event| event.subject.as_ref().is_some_and(|s| s.as_str() == known.spec.name))
+        .filter(|event| {
+            event
+                .subject
+                .as_ref()
+                .is_some_and(|s| s.as_str() == known.spec.name)
+        })
         .collect();
     events.sort_by_key(|event| event.sequence);
     events.dedup_by_key(|event| event.sequence);
@@ -145,7 +192,9 @@ fn judge_job(oracle: &Oracle, known: &Known) -> Vec<String> {
     let mut wrong = Vec::new();
     let Some(no) = known.no else {
         if known.obliged && !events.iter().any(|event| rejects(event)) {
-            wrong.push(format!("I-1: {name} was confirmed and neither accepted nor rejected"));
+            wrong.push(format!(
+                "I-1: {name} was confirmed and neither accepted nor rejected"
+            ));
         }
         return wrong;
     };
@@ -154,16 +203,24 @@ fn judge_job(oracle: &Oracle, known: &Known) -> Vec<String> {
         event.kind == EventKind::JobAccepted && data["repeated"] == false
     };
     if events.iter().filter(first).count() != 1 {
-        wrong.push(format!("{name} was accepted, and its agency was not told exactly once"));
+        wrong.push(format!(
+            "{name} was accepted, and its agency was not told exactly once"
+        ));
     }
     if count(EventKind::JobFinished) != 1 {
-        wrong.push(format!("I-1: {name} has {} job.finished", count(EventKind::JobFinished)));
+        wrong.push(format!(
+            "I-1: {name} has {} job.finished",
+            count(EventKind::JobFinished)
+        ));
     }
     if events.iter().any(|event| rejects(event)) {
         wrong.push(format!("{name} was accepted and rejected"));
     }
     if known.cancelled.is_some() && count(EventKind::JobCancelled) != 1 {
-        wrong.push(format!("{name} was cancelled and has {} job.cancelled", count(EventKind::JobCancelled)));
+        wrong.push(format!(
+            "{name} was cancelled and has {} job.cancelled",
+            count(EventKind::JobCancelled)
+        ));
     }
     let told = match told(&events) {
         Ok(told) => told,
@@ -212,7 +269,10 @@ fn monotone(what: &str, versions: &[(i64, String, bool, Option<String>)]) -> Vec
     let mut wrong = Vec::new();
     for (index, (version, ..)) in versions.iter().enumerate() {
         if *version != index as i64 + 1 {
-            wrong.push(format!("I-10: {what} has version {version} in place {}", index + 1));
+            wrong.push(format!(
+                "I-10: {what} has version {version} in place {}",
+                index + 1
+            ));
         }
     }
     for pair in versions.windows(2) {
@@ -231,7 +291,11 @@ fn monotone(what: &str, versions: &[(i64, String, bool, Option<String>)]) -> Vec
 }
 
 fn wires_of(oracle: &Oracle, delivery: DeliveryId) -> Vec<&Wire> {
-    oracle.wires.iter().filter(|wire| wire.delivery == delivery).collect()
+    oracle
+        .wires
+        .iter()
+        .filter(|wire| wire.delivery == delivery)
+        .collect()
 }
 
 /// What is told is true.
@@ -243,7 +307,10 @@ fn truthful(
 ) -> Vec<String> {
     let wires = wires_of(oracle, delivery);
     let taken = wires.iter().filter(|wire| wire.taken.is_some()).count();
-    let reports: Vec<ReceiptStatus> = wires.iter().flat_map(|wire| wire.reported.clone()).collect();
+    let reports: Vec<ReceiptStatus> = wires
+        .iter()
+        .flat_map(|wire| wire.reported.clone())
+        .collect();
     let reported = |status| reports.contains(&status);
     let mut wrong = Vec::new();
     for (_, status, _, reason) in versions {
@@ -252,17 +319,27 @@ fn truthful(
             "delivered" => taken == 0 || !reported(ReceiptStatus::Delivered),
             "failed" => {
                 taken > 0
-                    && !reports.iter().any(|r| matches!(r, ReceiptStatus::Failed(_) | ReceiptStatus::Expired))
+                    && !reports
+                        .iter()
+                        .any(|r| matches!(r, ReceiptStatus::Failed(_) | ReceiptStatus::Expired))
             }
             "not_sent" | "cancelled" => taken > 0,
             _ => false,
         };
         if lie {
-            wrong.push(format!("{what} is told to be {status} {reason:?}, and was taken over {taken} times"));
+            wrong.push(format!(
+                "{what} is told to be {status} {reason:?}, and was taken over {taken} times"
+            ));
         }
     }
-    if taken > 1 && versions.last().is_some_and(|(_, _, duplicate, _)| !duplicate) {
-        wrong.push(format!("{what} was taken over twice, and its agency is not told that it may be"));
+    if taken > 1
+        && versions
+            .last()
+            .is_some_and(|(_, _, duplicate, _)| !duplicate)
+    {
+        wrong.push(format!(
+            "{what} was taken over twice, and its agency is not told that it may be"
+        ));
     }
     wrong
 }
@@ -279,60 +356,11 @@ fn complete(known: &Known, no: JobNo, told: &Told, occasion: Occasion) -> Vec<St
         let wanted = if both { 2 } else { 1 };
         if ends < wanted {
             let name = &known.spec.name;
-            wrong.push(format!("I-1: {name}/{}/{occasion} (job {no}) has {ends} ends", position + 1));
+            wrong.push(format!(
+                "I-1: {name}/{}/{occasion} (job {no}) has {ends} ends",
+                position + 1
+            ));
         }
     }
     wrong
-}
-
-/// I-3: at most once when nothing was ambiguous, at most twice ever, at most once with `leave`.
-fn duplicates(oracle: &Oracle) -> Vec<String> {
-    let mut wrong = Vec::new();
-    let mut by_delivery: BTreeMap<DeliveryId, Vec<&Wire>> = BTreeMap::new();
-    for wire in &oracle.wires {
-        by_delivery.entry(wire.delivery).or_default().push(wire);
-    }
-    for (delivery, wires) in by_delivery {
-        let taken = wires.iter().filter(|wire| wire.taken.is_some()).count();
-        let leave = oracle
-            .names
-            .get(&delivery.job())
-            .and_then(|name| oracle.jobs.get(name))
-            .is_some_and(|known| known.spec.if_uncertain == IfUncertain::Leave);
-        let bound = if leave || !wires.iter().any(|wire| ambiguous(oracle, wire)) { 1 } else { 2 };
-        if taken > bound {
-            wrong.push(format!("I-3: {delivery} was taken over {taken} times, {bound} allowed (leave: {leave})"));
-        }
-    }
-    wrong
-}
-
-/// Its outcome may not have been known, or not have been stored in time.
-fn ambiguous(oracle: &Oracle, wire: &Wire) -> bool {
-    let troubled = oracle.troubled.get(&wire.life);
-    wire.ambiguous || troubled.into_iter().flatten().any(|at| *at >= wire.at.saturating_sub(30_000_000))
-}
-
-/// I-8: in every window W at most r · (W + 50 ms) + b parts leave.
-fn rate(oracle: &Oracle, line: &Line) -> Vec<String> {
-    let mut sent: Vec<(u64, u32)> = oracle
-        .wires
-        .iter()
-        .filter(|wire| wire.gateway == line.name)
-        .map(|wire| (wire.at, wire.cost))
-        .collect();
-    sent.sort_unstable();
-    let largest = sent.iter().map(|(_, cost)| *cost).max().unwrap_or(1);
-    let burst = f64::from(line.burst.max(largest));
-    for (index, (from, _)) in sent.iter().enumerate() {
-        let mut parts = 0;
-        for (at, cost) in &sent[index..] {
-            parts += cost;
-            let window = (at - from) as f64 / 1e6;
-            if f64::from(parts) > line.rate * (window + 0.05) + burst + 1e-6 {
-                return vec![format!("I-8: {parts} parts in {window} s by {} at {}/s", line.name, line.rate)];
-            }
-        }
-    }
-    Vec::new()
 }

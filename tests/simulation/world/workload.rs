@@ -73,12 +73,32 @@ impl Spec {
     }
 
     /// A job of the kind that `rng` says, published at about `now`.
-    pub fn any(rng: &mut Rng, number: u64, agencies: usize, people: &[PersonNumber], now: Timestamp, days: u8) -> Self {
-        let class = if rng.chance(0.35) { Class::Letter } else { Class::ServiceMessage };
+    pub fn any(
+        rng: &mut Rng,
+        number: u64,
+        agencies: usize,
+        people: &[PersonNumber],
+        now: Timestamp,
+        days: u8,
+    ) -> Self {
+        let class = if rng.chance(0.35) {
+            Class::Letter
+        } else {
+            Class::ServiceMessage
+        };
         let lane = *rng.pick(&[Lane::Urgent, Lane::Normal, Lane::Normal, Lane::Bulk]);
         let rule = *rng.pick(ChannelRule::ALL);
-        let window = *rng.pick(&[None, Some(Window::Anytime), Some(Window::Anytime), Some(Window::Daytime)]);
-        let size = if rng.chance(0.15) { rng.within(10..40) } else { rng.within(1..7) };
+        let window = *rng.pick(&[
+            None,
+            Some(Window::Anytime),
+            Some(Window::Anytime),
+            Some(Window::Daytime),
+        ]);
+        let size = if rng.chance(0.15) {
+            rng.within(10..40)
+        } else {
+            rng.within(1..7)
+        };
         let same = rng.chance(0.2);
         let recipients = (0..size)
             .map(|n| {
@@ -87,7 +107,11 @@ impl Spec {
                 } else {
                     direct(rng, rule, if same { 3 } else { 5_000 })
                 };
-                let who = if same { "alle".to_owned() } else { format!("nr{n}") };
+                let who = if same {
+                    "alle".to_owned()
+                } else {
+                    format!("nr{n}")
+                };
                 (whom, who)
             })
             .collect();
@@ -99,9 +123,19 @@ impl Spec {
             rule,
             window,
             expires: Some(now.plus(Duration::from_secs(rng.within(20..240)))),
-            send_after: rng.chance(0.2).then(|| now.plus(Duration::from_secs(rng.within(1..40)))),
-            if_uncertain: if rng.chance(0.4) { IfUncertain::Leave } else { IfUncertain::Resend },
-            reminders: if class == Class::Letter && days > 0 && rng.chance(0.8) { days } else { 0 },
+            send_after: rng
+                .chance(0.2)
+                .then(|| now.plus(Duration::from_secs(rng.within(1..40)))),
+            if_uncertain: if rng.chance(0.4) {
+                IfUncertain::Leave
+            } else {
+                IfUncertain::Resend
+            },
+            reminders: if class == Class::Letter && days > 0 && rng.chance(0.8) {
+                days
+            } else {
+                0
+            },
             recipients,
             body: bytes::Bytes::new(),
         };
@@ -151,7 +185,9 @@ impl Spec {
             body["send_after"] = json!(after.to_jiff().to_string());
         }
         if self.reminders > 0 {
-            let reminders: Vec<_> = (1..=self.reminders).map(|n| json!({"after_days": n})).collect();
+            let reminders: Vec<_> = (1..=self.reminders)
+                .map(|n| json!({"after_days": n}))
+                .collect();
             body["reminders"] = json!(reminders);
         }
         self.body = body.to_string().into();
@@ -164,7 +200,13 @@ fn direct(rng: &mut Rng, rule: ChannelRule, of: u64) -> Whom {
     let sms = match rule {
         ChannelRule::Sms => true,
         ChannelRule::Email => false,
-        ChannelRule::SmsPreferred | ChannelRule::EmailPreferred | ChannelRule::Both => rng.chance(0.5),
+        ChannelRule::SmsPreferred | ChannelRule::EmailPreferred | ChannelRule::Both => {
+            rng.chance(0.5)
+        }
     };
-    if sms { Whom::Phone(phone(n)) } else { Whom::Email(email(n)) }
+    if sms {
+        Whom::Phone(phone(n))
+    } else {
+        Whom::Email(email(n))
+    }
 }
