@@ -98,21 +98,21 @@ mod simulation {
 
     #[test]
     fn the_invariants_hold_in_the_first_quarter_of_the_seeds() {
-        campaign(0..130);
+        campaign(0..125);
     }
 
     #[test]
     fn the_invariants_hold_in_the_second_quarter_of_the_seeds() {
-        campaign(130..260);
+        campaign(125..250);
     }
 
     #[test]
     fn the_invariants_hold_in_the_third_quarter_of_the_seeds() {
-        campaign(260..390);
+        campaign(250..375);
     }
 
     #[test]
     fn the_invariants_hold_in_the_fourth_quarter_of_the_seeds() {
-        campaign(390..520);
+        campaign(375..500);
     }
 }

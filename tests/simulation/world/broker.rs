@@ -313,6 +313,10 @@ impl EventSink for Sink {
     }
 
     fn is_ready(&self) -> bool {
-        !self.outside.state.lock().sink_down
+        let down = self.outside.state.lock().sink_down;
+        if down {
+            self.outside.count("event not published: the broker is away");
+        }
+        !down
     }
 }
