@@ -315,7 +315,8 @@ impl EventSink for Sink {
     fn is_ready(&self) -> bool {
         let down = self.outside.state.lock().sink_down;
         if down {
-            self.outside.count("event not published: the broker is away");
+            self.outside
+                .count("event not published: the broker is away");
         }
         !down
     }
