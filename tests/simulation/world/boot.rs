@@ -69,6 +69,9 @@ impl Boot {
             weight: 1,
             hours: outside.hours,
             municipality: None,
+            urgent_per_hour: 100_000,
+            sms_rate: None,
+            email_rate: None,
         });
         let directory = Directory::new(agencies.collect());
         let worker = loop {

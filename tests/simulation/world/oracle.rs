@@ -82,7 +82,7 @@ impl Outside {
             );
             let mut state = self.state.lock();
             match answer {
-                Acceptance::Accepted(no) => {
+                Acceptance::Accepted { job: no, .. } => {
                     state.oracle.names.insert(*no, key.clone());
                     let known = state.oracle.jobs.get_mut(&key);
                     let Some(known) = known else {
@@ -311,7 +311,7 @@ impl Outside {
 
 fn word(answer: &Acceptance) -> &'static str {
     match answer {
-        Acceptance::Accepted(_) => "accepted",
+        Acceptance::Accepted { .. } => "accepted",
         Acceptance::Repeated(_) => "repeated",
         Acceptance::Conflict => "conflict",
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use budstikke::adapters::sqlite::{SqliteSettings, SqliteStore};
+use budstikke::domain::address_limit::AddressLimits;
 use budstikke::domain::event::EventFilter;
 use budstikke::domain::ids::AgencyId;
 use budstikke::domain::retry::RetryPolicy;
@@ -89,6 +90,7 @@ fn policy(rng: &mut Rng) -> Policy {
         poll_max: Duration::from_secs(3),
         allow_synthetic: true,
         raise_lane_after: Duration::from_secs(40),
+        address_limits: AddressLimits::default(),
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -210,12 +211,19 @@ impl Ledger for FarStore {
 
     async fn intend(&self, batch: IntentBatch) -> Result<Intents, StoreError> {
         let life = self.life;
-        self.call("intend", async move |s: SqliteStore, out: Arc<Outside>| {
+        let read_at = Arc::new(AtomicU64::new(0));
+        let reading = Arc::clone(&read_at);
+        let asked = self.call("intend", async move |s: SqliteStore, out: Arc<Outside>| {
             let intents = s.intend(batch.clone()).await?;
+            reading.store(out.sim.now(), Ordering::Relaxed);
             out.intended(life, &batch, &intents);
             Ok(intents)
-        })
-        .await
+        });
+        let mut intents = asked.await?;
+        // The way back is longer than what the real store knows of.
+        let travelled = self.outside.sim.now() - read_at.load(Ordering::Relaxed);
+        intents.read_ago += Duration::from_micros(travelled);
+        Ok(intents)
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<SettleReport, StoreError> {

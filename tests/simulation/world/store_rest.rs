@@ -6,7 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use budstikke::adapters::sqlite::SqliteStore;
 use budstikke::domain::event::Event;
-use budstikke::domain::ids::{AgencyNo, WorkerId};
+use budstikke::domain::health::Tally;
+use budstikke::domain::ids::{AgencyNo, DeliveryId, WorkerId};
 use budstikke::domain::person::PersonNumber;
 use budstikke::domain::receipt::{Receipt, ReceiptKey};
 use budstikke::domain::time::Timestamp;
@@ -257,6 +258,62 @@ impl Retention for FarStore {
     ) -> Result<Erased, StoreError> {
         self.call("erase", async move |s: SqliteStore, _| {
             s.erase(texts, identities, facts, events, limit).await
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl Health for FarStore {
+    async fn tally(
+        &self,
+        bin: Duration,
+        keep: Duration,
+        counts: &[(String, Tally)],
+    ) -> Result<(), StoreError> {
+        let counts = counts.to_vec();
+        self.call("tally", async move |s: SqliteStore, _| {
+            s.tally(bin, keep, &counts).await
+        })
+        .await
+    }
+
+    async fn fleet_view(&self, window: Duration) -> Result<FleetView, StoreError> {
+        self.call("fleet_view", async move |s: SqliteStore, _| {
+            s.fleet_view(window).await
+        })
+        .await
+    }
+
+    async fn change_gateway(&self, change: GatewayChange) -> Result<bool, StoreError> {
+        self.call("change_gateway", async move |s: SqliteStore, _| {
+            s.change_gateway(change).await
+        })
+        .await
+    }
+
+    async fn take_probe(&self, gateway: &str, every: Duration) -> Result<bool, StoreError> {
+        let gateway = gateway.to_owned();
+        self.call("take_probe", async move |s: SqliteStore, _| {
+            s.take_probe(&gateway, every).await
+        })
+        .await
+    }
+
+    async fn gateway_history(&self, limit: u32) -> Result<Vec<GatewayStep>, StoreError> {
+        self.call("gateway_history", async move |s: SqliteStore, _| {
+            s.gateway_history(limit).await
+        })
+        .await
+    }
+
+    async fn tried_through(
+        &self,
+        deliveries: &[DeliveryId],
+    ) -> Result<Vec<(DeliveryId, String)>, StoreError> {
+        let deliveries = deliveries.to_vec();
+        self.call("tried_through", async move |s: SqliteStore, _| {
+            s.tried_through(&deliveries).await
         })
         .await
     }
