@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
@@ -22,6 +23,10 @@ const FINAL_DOT: &[u8] = b".\r\n";
 /// A text of so many bytes certainly goes to the socket in one write together with its dot; a longer
 /// one may be held up in the middle, and its dot would leave late.
 const AT_ONCE: usize = 8 * 1024;
+
+/// Room for whatever one read can bring, a whole record of TLS included, so that a reply too many is
+/// seen and not left where nobody looks.
+const READ_AHEAD: usize = 16 * 1024;
 
 /// What every connection of a relay has in common.
 #[derive(Debug)]
@@ -210,11 +215,8 @@ impl Connection {
         if Instant::now() >= until {
             return Err(Failure::at(Stage::Body, Answer::TimedOut));
         }
-        if !self.line.is_quiet() {
-            // Whatever it says, or that it hung up: it says so before the dot.
-            let reply = self.read(Stage::Body, until).await?;
-            return Err(Failure::at(Stage::Body, Answer::Reply(reply)));
-        }
+        // What is there before the dot would pass for the answer to it.
+        self.must_be_silent(Stage::Body, until).await?;
         if slot.pass().is_err() {
             return Err(Failure::at(Stage::Body, Answer::Late));
         }
@@ -270,7 +272,35 @@ impl Connection {
         self.expect(stage, class, until).await
     }
 
+    /// Nobody may answer before we asked: each reply would pass for the one before it. A relay that
+    /// hangs up on its own accord (421) or refuses the text before it has all of it is understood.
+    async fn must_be_silent(&mut self, stage: Stage, until: Instant) -> Result<(), Failure> {
+        if self.inbox.is_empty() {
+            if self.line.is_quiet() {
+                return Ok(());
+            }
+            self.inbox.reserve(READ_AHEAD);
+            // Under TLS it may be something between the two ends of the line, and no reply.
+            let more = self.line.read_buf(&mut self.inbox).now_or_never();
+            if more.is_none() && self.line.is_encrypted() {
+                return Ok(());
+            }
+            if matches!(more, Some(Ok(0) | Err(_))) {
+                return Err(Failure::at(stage, Answer::Closed));
+            }
+        }
+        let limit = until.min(Instant::now() + self.target.timeouts.command);
+        let reply = self.read(stage, limit).await?;
+        let answer = match (reply.class(), reply.code()) {
+            (_, 421) => Answer::Reply(reply),
+            (4 | 5, _) if stage == Stage::Body => Answer::Reply(reply),
+            _ => Answer::Unreadable,
+        };
+        Err(Failure::at(stage, answer))
+    }
+
     async fn write(&mut self, stage: Stage, bytes: &[u8], until: Instant) -> Result<(), Failure> {
+        self.must_be_silent(stage, until).await?;
         let limit = until.min(Instant::now() + self.target.timeouts.command);
         let line = &mut self.line;
         let written = closed(async move {
@@ -302,6 +332,7 @@ impl Connection {
                 Ok(None) => {}
                 Err(_unreadable) => return Err(Failure::at(stage, Answer::Unreadable)),
             }
+            self.inbox.reserve(READ_AHEAD);
             let more = self.line.read_buf(&mut self.inbox);
             if within(limit, stage, closed(more)).await? == 0 {
                 return Err(Failure::at(stage, Answer::Closed));

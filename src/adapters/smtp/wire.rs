@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 /// The longest reply line and the most lines that are read; RFC 5321 allows 512 bytes a line.
 const LONGEST_LINE: usize = 4_096;
 const MOST_LINES: usize = 128;
+/// The longest reply, all lines together.
+const LONGEST_REPLY: usize = 64 * 1024;
 
 /// A complete reply.
 #[derive(Clone, PartialEq, Eq)]
@@ -85,7 +87,8 @@ pub(super) fn take_reply(inbox: &mut Vec<u8>) -> Result<Option<Reply>, Unreadabl
     loop {
         let rest = inbox.get(at..).unwrap_or_default();
         let Some(end) = rest.iter().position(|byte| *byte == b'\n') else {
-            return if rest.len() > LONGEST_LINE || !could_be_reply(rest) {
+            let too_long = rest.len() > LONGEST_LINE || inbox.len() > LONGEST_REPLY;
+            return if too_long || !could_be_reply(rest) {
                 Err(Unreadable)
             } else {
                 Ok(None)
@@ -248,6 +251,21 @@ mod tests {
             assert_eq!(take_reply(&mut raw.into()), expected, "{raw:?}");
         }
         assert_eq!(take_reply(&mut vec![b'2'; 5_000]), Err(Unreadable));
+    }
+
+    #[test]
+    fn a_reply_without_an_end_is_not_collected() {
+        let line = |length: usize| format!("250-{}\r\n", "x".repeat(length)).into_bytes();
+        for (length, lines) in [(0, MOST_LINES + 1), (4_000, 17)] {
+            let mut inbox = line(length).repeat(lines);
+            assert_eq!(
+                take_reply(&mut inbox),
+                Err(Unreadable),
+                "{lines} of {length}"
+            );
+        }
+        let mut inbox = line(4_000).repeat(3);
+        assert_eq!(take_reply(&mut inbox), Ok(None));
     }
 
     #[test]

@@ -56,26 +56,12 @@ async fn meets(rule: Rule, pipelining: bool, expected: Outcome) {
     }
 }
 
+/// Taken, and nobody told us: the one case that the table of `misbehaviour` cannot tell apart.
 #[tokio::test]
-async fn a_stage_that_breaks_off_is_told_apart_before_and_after_the_dot() {
-    for pipelining in [true, false] {
-        for (at, expected) in [
-            (At::Banner, CHANNEL),
-            (At::Ehlo, CHANNEL),
-            (At::Auth, CHANNEL),
-            (At::MailFrom, TRANSIENT),
-            (At::RcptTo, TRANSIENT),
-            (At::Data, TRANSIENT),
-            (At::Dot, Outcome::Unknown),
-        ] {
-            for act in [Act::Close, Act::Half, Act::Stall, Act::Garbage] {
-                meets(Rule::new(at, act), pipelining, expected.clone()).await;
-            }
-        }
-        for act in [Act::Close, Act::Half, Act::Stall, Act::Garbage] {
-            let rule = Rule::new(At::Dot, act).but_taken();
-            meets(rule, pipelining, Outcome::Unknown).await;
-        }
+async fn a_message_that_was_taken_without_a_word_is_unknown_too() {
+    for act in [Act::Close, Act::Half, Act::Stall, Act::Garbage] {
+        let rule = Rule::new(At::Dot, act).but_taken();
+        meets(rule, true, Outcome::Unknown).await;
     }
 }
 

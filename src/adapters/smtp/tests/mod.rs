@@ -1,8 +1,10 @@
 //! The relay against the sandbox's mail server.
 
 mod dialogue;
+mod faulty_server;
 mod letters;
 mod load;
+mod misbehaviour;
 mod odd_servers;
 mod support;
 mod tls;

@@ -1,13 +1,10 @@
-//! Servers odder than the sandbox's, byte by byte.
+//! Single dialogues, byte by byte; what every fault at every point means stands in `misbehaviour`.
 
-use std::time::Duration;
-
-use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-use super::support::{AMPLE, any_time, email, hello, relay};
+use super::support::{AMPLE, any_time, hello, relay};
 use crate::adapters::smtp::{RelaySettings, SmtpRelay};
 use crate::domain::outcome::{Fault, Outcome};
 use crate::domain::status::Reason;
@@ -109,28 +106,4 @@ async fn a_reply_too_many_never_passes_for_the_next_messages_acceptance() {
     ));
     drop(relay);
     assert!(!rest_of(serving).await.contains("\r\n.\r\n"));
-}
-
-#[tokio::test]
-async fn a_body_that_the_server_does_not_read_is_certain_not_to_be_sent() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
-    SockRef::from(&listener)
-        .set_recv_buffer_size(4_096)
-        .expect("a small buffer");
-    let address = listener.local_addr().expect("an address");
-    let serving = tokio::spawn(async move {
-        let (mut stream, _peer) = listener.accept().await.expect("a client");
-        let said = format!("220 odd\r\n{PIPELINING}250 ok\r\n250 ok\r\n354 go\r\n");
-        stream.write_all(said.as_bytes()).await.expect("written");
-        std::future::pending::<()>().await;
-    });
-    let mut settings = RelaySettings::new("odd", format!("smtp://{address}"));
-    settings.timeouts.command = Duration::from_millis(300);
-    // More than the kernel keeps for a socket that nobody reads (tcp_wmem is 4 MiB at most).
-    let message = email(1, "kari@example.no", "s", &"lang tekst\n".repeat(700_000));
-    assert_eq!(
-        relay(settings).submit(&message, any_time(), AMPLE).await,
-        Outcome::NotSent(Fault::Transient { retry_after: None })
-    );
-    serving.abort();
 }

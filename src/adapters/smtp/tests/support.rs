@@ -6,8 +6,9 @@ use crate::adapters::smtp::{RelaySettings, SmtpRelay, Timeouts};
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::{DeliveryId, JobNo};
 use crate::domain::kinds::Channel;
+use crate::domain::outcome::Outcome;
 use crate::domain::time::Timestamp;
-use crate::ports::gateway::{Content, Outbound};
+use crate::ports::gateway::{Content, Gateway, Outbound};
 use crate::ports::slot::Slot;
 use crate::sandbox::mail::{MailServer, Script};
 
@@ -62,4 +63,9 @@ pub(super) fn relay(settings: RelaySettings) -> SmtpRelay {
 /// A slot without a rate.
 pub(super) fn any_time() -> Slot {
     Slot::unbounded(std::sync::Arc::new(crate::adapters::clock::SystemClock))
+}
+
+/// The one place where these tests hand a message over.
+pub(super) async fn submit(relay: &SmtpRelay, message: &Outbound, deadline: Duration) -> Outcome {
+    relay.submit(message, any_time(), deadline).await
 }
