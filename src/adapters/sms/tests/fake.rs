@@ -16,6 +16,8 @@ pub(super) enum Act {
     CloseUnread,
     /// Read the first byte and reset the connection.
     ResetAtFirstByte,
+    /// Read the first byte, write this and close: the rest is never read.
+    AnswerUnread(Vec<u8>),
     /// Read everything and close without a word.
     CloseAfterReading,
     /// Read everything and reset the connection.
@@ -28,6 +30,8 @@ pub(super) enum Act {
     WriteAndCloseLater(Vec<u8>, Duration),
     /// Read everything and wait so long before writing.
     WriteLater(Duration, Vec<u8>),
+    /// Read everything, write the first, and then the second until the other side hangs up.
+    WriteForever(Vec<u8>, Vec<u8>),
     /// Read everything and say nothing for ever.
     Silence,
 }
@@ -37,7 +41,7 @@ pub(super) struct Fake {
     pub(super) address: SocketAddr,
     whole: Arc<Mutex<Vec<String>>>,
     open: Arc<AtomicUsize>,
-    total: Arc<AtomicUsize>,
+    connections: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -57,17 +61,17 @@ impl Fake {
         let script = Arc::new(Mutex::new(acts));
         let open = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&open);
-        let total = Arc::new(AtomicUsize::new(0));
-        let ever = Arc::clone(&total);
+        let connections = Arc::new(AtomicUsize::new(0));
+        let total = Arc::clone(&connections);
         let task = tokio::spawn(async move {
-            let mut connections = tokio::task::JoinSet::new();
+            let mut serving = tokio::task::JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                let serving = serve(stream, Arc::clone(&script), Arc::clone(&seen));
+                let served = serve(stream, Arc::clone(&script), Arc::clone(&seen));
                 let count = Arc::clone(&count);
                 count.fetch_add(1, Ordering::SeqCst);
-                ever.fetch_add(1, Ordering::SeqCst);
-                connections.spawn(async move {
-                    serving.await;
+                total.fetch_add(1, Ordering::SeqCst);
+                serving.spawn(async move {
+                    served.await;
                     count.fetch_sub(1, Ordering::SeqCst);
                 });
             }
@@ -76,7 +80,7 @@ impl Fake {
             address,
             whole,
             open,
-            total,
+            connections,
             task,
         }
     }
@@ -88,7 +92,7 @@ impl Fake {
 
     /// How many connections there were.
     pub(super) fn connections(&self) -> usize {
-        self.total.load(Ordering::SeqCst)
+        self.connections.load(Ordering::SeqCst)
     }
 
     pub(super) fn url(&self) -> String {
@@ -120,12 +124,22 @@ async fn serve(mut stream: TcpStream, script: Arc<Mutex<Vec<Act>>>, seen: Arc<Mu
             stream.set_zero_linger().unwrap();
             return;
         }
+        if let Act::AnswerUnread(answer) = &act {
+            stream.write_all(answer).await.unwrap_or_default();
+            // Closing on what is unread would be a reset, which may overtake the answer.
+            stream.shutdown().await.unwrap_or_default();
+            let _reset = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+            return;
+        }
         let Some(request) = read_request(&mut stream, first).await else {
             return;
         };
         seen.lock().push(request);
         match act {
-            Act::CloseUnread | Act::ResetAtFirstByte | Act::CloseAfterReading => return,
+            Act::CloseUnread
+            | Act::ResetAtFirstByte
+            | Act::AnswerUnread(_)
+            | Act::CloseAfterReading => return,
             Act::ResetAfterReading => {
                 stream.set_zero_linger().unwrap();
                 return;
@@ -143,6 +157,11 @@ async fn serve(mut stream: TcpStream, script: Arc<Mutex<Vec<Act>>>, seen: Arc<Mu
             Act::WriteLater(wait, answer) => {
                 tokio::time::sleep(wait).await;
                 stream.write_all(&answer).await.unwrap_or_default();
+            }
+            Act::WriteForever(first, more) => {
+                stream.write_all(&first).await.unwrap_or_default();
+                while stream.write_all(&more).await.is_ok() {}
+                return;
             }
             Act::Silence => std::future::pending::<()>().await,
         }

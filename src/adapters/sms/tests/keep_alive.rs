@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::fake::{Act, Fake, reply};
-use super::support::{any_time, gateway, good_body, message};
+use super::support::{gateway, good_body, message, submit};
 use crate::adapters::sms::{GatewayKind, Settings};
 use crate::domain::outcome::Outcome;
 
@@ -16,9 +16,7 @@ async fn one_connection_serves_many_messages() {
         let fake = Fake::start(vec![Act::Write(reply(200, "", good_body(*kind)))]).await;
         let gateway = gateway(*kind, &Settings::new("fake", fake.url()));
         for position in 0..50 {
-            let outcome = gateway
-                .submit(&message(position), any_time(), PATIENT)
-                .await;
+            let outcome = submit(&*gateway, &message(position), PATIENT).await;
             assert_eq!(outcome.as_str(), "accepted", "{kind:?}");
         }
         assert_eq!(fake.requests().len(), 50, "{kind:?}");
@@ -33,14 +31,11 @@ async fn a_connection_that_dies_under_a_request_leaves_it_unknown() {
         let fake = Fake::start(acts).await;
         let gateway = gateway(*kind, &Settings::new("fake", fake.url()));
         assert_eq!(
-            gateway
-                .submit(&message(0), any_time(), PATIENT)
-                .await
-                .as_str(),
+            submit(&*gateway, &message(0), PATIENT).await.as_str(),
             "accepted"
         );
         assert_eq!(
-            gateway.submit(&message(1), any_time(), PATIENT).await,
+            submit(&*gateway, &message(1), PATIENT).await,
             Outcome::Unknown,
             "{kind:?}"
         );
@@ -59,9 +54,7 @@ async fn a_connection_closed_while_idle_is_replaced() {
         let fake = Fake::start(vec![Act::WriteAndClose(good)]).await;
         let gateway = gateway(*kind, &Settings::new("fake", fake.url()));
         for position in 0..20 {
-            let outcome = gateway
-                .submit(&message(position), any_time(), PATIENT)
-                .await;
+            let outcome = submit(&*gateway, &message(position), PATIENT).await;
             assert_eq!(outcome.as_str(), "accepted", "{kind:?} {position}");
             while fake.open() > 0 {
                 tokio::task::yield_now().await;
@@ -92,7 +85,7 @@ async fn a_message_that_was_read_is_never_called_not_sent() {
         let mut outcomes = Vec::new();
         for position in 0..600 {
             let message = message(position);
-            let outcome = gateway.submit(&message, any_time(), PATIENT).await;
+            let outcome = submit(&*gateway, &message, PATIENT).await;
             outcomes.push((message.delivery.client_reference(), outcome));
         }
         let mut read = HashMap::new();

@@ -10,6 +10,7 @@ use crate::adapters::sms::kannel::KannelGateway;
 use crate::adapters::sms::{GatewayKind, Settings};
 use crate::domain::ids::{DeliveryId, JobNo};
 use crate::domain::kinds::Channel;
+use crate::domain::outcome::Outcome;
 use crate::domain::phone::PhoneNumber;
 use crate::domain::time::Timestamp;
 use crate::ports::clock::{Clock, Monotonic};
@@ -70,4 +71,13 @@ pub(super) const fn good_body(kind: GatewayKind) -> &'static str {
 /// A slot without a rate.
 pub(super) fn any_time() -> Slot {
     Slot::unbounded(std::sync::Arc::new(crate::adapters::clock::SystemClock))
+}
+
+/// The one place where these tests hand a message over.
+pub(super) async fn submit(
+    gateway: &dyn Gateway,
+    message: &Outbound,
+    deadline: Duration,
+) -> Outcome {
+    gateway.submit(message, any_time(), deadline).await
 }
