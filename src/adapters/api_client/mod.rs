@@ -11,5 +11,8 @@ pub mod client;
 pub mod error;
 pub mod wire;
 
+#[cfg(test)]
+mod tests;
+
 pub use client::{ApiClient, ApiKey};
 pub use error::ApiError;
