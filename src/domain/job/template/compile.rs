@@ -6,6 +6,7 @@ use std::fmt;
 
 use minijinja::{Environment, ErrorKind};
 
+use super::bounds;
 use super::clean::{clean_body, clean_sms};
 use super::engine::{self, FUEL, Filling, JOB_FUEL, MAX_TEXT_BYTES, fault_of, filling};
 use super::error::{Part, RenderError, RenderFault};
@@ -204,6 +205,7 @@ impl Templates {
         if source.len() > MAX_TEXT_BYTES {
             return Err(format!("is longer than {} KiB", MAX_TEXT_BYTES / 1024));
         }
+        bounds::check(source)?;
         let name = part.pointer(language);
         let engine = match part {
             Part::Sms | Part::Subject | Part::Text => &mut self.plain,

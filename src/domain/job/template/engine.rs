@@ -57,6 +57,14 @@ fn bounded() -> Environment<'static> {
     engine.remove_filter("safe");
     engine.remove_filter("pprint");
     engine.remove_global("debug");
+    // Made of lists, these make lists without end or measure (see `bounds`); values are no lists.
+    engine.remove_global("namespace");
+    engine.remove_global("dict");
+    for filter in [
+        "batch", "slice", "groupby", "zip", "chain", "items", "dictsort",
+    ] {
+        engine.remove_filter(filter);
+    }
     engine
 }
 

@@ -1,5 +1,6 @@
 //! Texts as Jinja templates: compiled once per job, rendered once per recipient and language.
 
+mod bounds;
 mod clean;
 mod compile;
 mod engine;

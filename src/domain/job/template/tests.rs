@@ -197,6 +197,20 @@ fn work_depth_and_size_are_bounded() {
     );
     let endless = "{% macro m() %}{{ m() }}{% endmacro %}{{ x }}{{ m() }}";
     assert!(sms(endless, json!({"x": 1})).is_err());
+    for deep in [
+        format!("{{{{ {}1 }}}}", "1+".repeat(20_000)),
+        format!("{{{{ {}n }}}}", "-".repeat(50_000)),
+        format!("{{{{ n{} }}}}", "|upper".repeat(10_000)),
+        format!("{{% if n %}}{}{{% endif %}}", "{% elif n %}".repeat(4_000)),
+        format!("{}{{{{ n }}}}", "{% set n = [n] %}".repeat(3_000)),
+        "{% set s = namespace(n=1) %}{% for i in range(4000) %}{% set s.n = [s.n] %}{% endfor %}{{ s.n }}"
+            .to_owned(),
+    ] {
+        let refused = Templates::compile(&with_sms(&deep)).map(|templates| {
+            templates.render_sms(Language::Nb, &values(json!({"n": 1})))
+        });
+        assert!(!matches!(refused, Ok(Ok(_))), "{}", &deep[..40]);
+    }
     let long = "x".repeat(MAX_TEXT_BYTES + 1);
     assert_eq!(refused(&with_sms(&long)).1, "is longer than 64 KiB");
 }
