@@ -13,6 +13,7 @@ mod alone;
 mod command_line;
 mod dead;
 mod events;
+mod hostile;
 mod identity;
 mod jobs;
 mod recovery;

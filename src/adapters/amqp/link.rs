@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lapin::tcp::AMQPUriTcpExt;
+use lapin::tcp::{AMQPUriTcpExt, OwnedTLSConfig};
+use lapin::uri::AMQPScheme;
 use lapin::{Connection, ConnectionProperties};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
@@ -18,6 +20,7 @@ use tracing::{error, info, warn};
 
 use super::error::{ACCESS_REFUSED, AmqpError, NOT_ALLOWED, reply};
 use super::settings::AmqpSettings;
+use super::sieve;
 
 /// TCP and TLS must be up within this.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -219,6 +222,7 @@ pub(super) async fn connect(
         source,
     })?;
     let tls = settings.tls.clone();
+    let carrier = Handle::current();
     // The library connects on a thread of its own, which dropping the future does not end: the
     // limit on TCP and TLS must be inside, and the log-in must be left to itself.
     let attempt = tokio::spawn(Connection::connector(
@@ -226,10 +230,20 @@ pub(super) async fn connect(
         runtime,
         async move |uri, runtime| {
             let connecting = uri.connect_with_config_async(tls.as_ref(), &runtime);
-            match timeout(CONNECT_LIMIT, connecting).await {
-                Ok(stream) => Ok(stream?),
-                Err(late) => Err(std::io::Error::new(std::io::ErrorKind::TimedOut, late).into()),
-            }
+            let broker = match timeout(CONNECT_LIMIT, connecting).await {
+                Ok(stream) => stream?,
+                Err(late) => {
+                    return Err(std::io::Error::new(std::io::ErrorKind::TimedOut, late).into());
+                }
+            };
+            let sieve = sieve::through(broker, &carrier).await?;
+            let mut here = uri.clone();
+            here.scheme = AMQPScheme::AMQP;
+            here.authority.host = sieve.ip().to_string();
+            here.authority.port = sieve.port();
+            let plain = OwnedTLSConfig::default();
+            let connecting = here.connect_with_config_async(plain.as_ref(), &runtime);
+            Ok(connecting.await?)
         },
         properties,
     ));

@@ -6,7 +6,8 @@
 //! | [`topology`] | what is declared, and the error when something else stands there |
 //! | [`permissions`] | what `budstikke broker` prints |
 //! | [`settings`], [`link`] | one connection, kept for ever |
-//! | [`sender`] | who sent a message: pure |
+//! | [`sieve`] | what of the broker's words may not reach the library |
+//! | [`sender`], [`raw`] | who sent a message: pure |
 //! | [`ledger`] | which acknowledgements may be one frame: pure |
 //! | [`consumer`] | [`crate::ports::job_source::JobSource`] |
 //! | [`publisher`] | confirms; [`events`] is [`crate::ports::event_sink::EventSink`] over it |
@@ -25,9 +26,11 @@ mod link;
 pub mod names;
 pub mod permissions;
 pub mod publisher;
+pub mod raw;
 mod sender;
 mod session;
 pub mod settings;
+mod sieve;
 pub mod topology;
 
 pub use client::AmqpClient;

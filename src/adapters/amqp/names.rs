@@ -25,6 +25,9 @@ pub const HEADER_BODY_BYTES: &str = "budstikke-body-bytes";
 /// Header of a replayed message: the broker user of the original. Believed only of ourselves.
 pub const HEADER_REPLAYED_USER: &str = "budstikke-replayed-user";
 
+/// Header that stands where an agency's headers nested deeper than we read.
+pub const HEADER_TOO_DEEP: &str = "budstikke-headers-too-deep";
+
 /// Content type of a job.
 pub const JSON: &str = "application/json";
 /// Content type of an event.

@@ -62,6 +62,9 @@ impl Directory {
         if let Some(header) = ["CC", "BCC"].iter().find(|name| envelope.has(name)) {
             return refuse(format!("the header {header} is not allowed"));
         }
+        if envelope.has(names::HEADER_TOO_DEEP) {
+            return refuse("the headers nest too deep".to_owned());
+        }
         if envelope.body_bytes > names::MAX_BODY {
             return refuse(format!(
                 "the body has {} bytes, at most {} are read",
@@ -218,8 +221,8 @@ mod tests {
     }
 
     #[test]
-    fn copies_by_header_are_refused() {
-        for name in ["CC", "BCC"] {
+    fn copies_by_header_and_headers_that_could_not_be_read_are_refused() {
+        for name in ["CC", "BCC", names::HEADER_TOO_DEEP] {
             let headers = headers(name, "nav.normal");
             let envelope = Envelope {
                 headers: Some(&headers),
