@@ -9,6 +9,7 @@ use parking_lot::RwLock;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Connection, PgConnection, Row};
 
+use super::durability;
 use super::error::{classify, is_missing_table, unavailable};
 use super::events::Filters;
 use super::migrate::NEWEST;
@@ -92,8 +93,16 @@ pub(super) fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
         .statement_cache_capacity(200))
 }
 
+/// How a session of the pool begins.
+pub(super) fn session(settings: &PostgresSettings) -> Result<PgConnectOptions, StoreError> {
+    let limit = format!("{}ms", settings.statement_timeout.as_millis());
+    Ok(options(&settings.url)?
+        .options(SESSION.iter().copied())
+        .options([("statement_timeout", limit.as_str())]))
+}
+
 impl PostgresStore {
-    /// Connects and checks the schema. TLS is as `sslmode` in the URL says, with the system's roots.
+    /// Connects, warns of a server that may lose what it committed, and checks the schema. TLS is as `sslmode` in the URL says, with the system's roots.
     ///
     /// The pool does not test a connection when it lends it out: sqlx does so when it comes back.
     /// That is enough because every transaction runs in a task of its own which no caller can
@@ -104,10 +113,7 @@ impl PostgresStore {
     /// [`StoreError::Unavailable`] when the database cannot be reached, [`StoreError::Schema`]
     /// when it is empty or older than this program.
     pub async fn connect(settings: PostgresSettings) -> Result<Self, StoreError> {
-        let limit = format!("{}ms", settings.statement_timeout.as_millis());
-        let options = options(&settings.url)?
-            .options(SESSION.iter().copied())
-            .options([("statement_timeout", limit.as_str())]);
+        let options = session(&settings)?;
         let pool = PgPoolOptions::new()
             .max_connections(settings.max_connections.max(1))
             .min_connections(1)
@@ -117,7 +123,12 @@ impl PostgresStore {
             .connect_with(options)
             .await
             .map_err(classify)?;
-        let found = applied(&mut *pool.acquire().await.map_err(classify)?).await?;
+        let mut connection = pool.acquire().await.map_err(classify)?;
+        for weakness in durability::weaknesses(&mut connection).await? {
+            tracing::warn!("{weakness}");
+        }
+        let found = applied(&mut connection).await?;
+        drop(connection);
         if found < NEWEST {
             return Err(StoreError::Schema {
                 found,

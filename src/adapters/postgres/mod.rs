@@ -10,6 +10,7 @@
 
 mod connect;
 mod contacts;
+mod durability;
 mod error;
 mod events;
 mod health;

@@ -13,6 +13,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::Mutex;
 
+use super::durability;
 use super::error::{corrupt, unavailable};
 use super::lock::{self, LastStop, Lock};
 use super::migrate;
@@ -75,6 +76,7 @@ impl SqliteStore {
             tracing::warn!("the database was not closed well last time; checking it");
             check(&mut writer, &path).await?;
         }
+        durability::check(&mut writer).await?;
         migrate::migrate(&mut writer).await?;
         Ok(Self::on(writer, &options, settings.clock, Some(lock)))
     }

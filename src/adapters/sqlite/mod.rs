@@ -7,6 +7,7 @@
 
 mod connect;
 mod contacts;
+mod durability;
 mod error;
 mod health;
 mod jobs;
