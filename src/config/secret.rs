@@ -1,9 +1,15 @@
 //! Secrets: masked wherever they could be printed, and given as `key` or in a file as `key_file`.
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
 
 use super::node::Node;
 use super::reader::{Findings, Reader, Setting};
+
+/// More of a file than this is not read, in bytes.
+const LONGEST_FILE: u64 = 64 * 1024;
 
 /// What stands where a secret would.
 pub(super) const MASK: &str = "***";
@@ -97,7 +103,15 @@ fn from_file(node: &Node, path: &str, findings: &mut Findings) -> Option<String>
         return Some(String::new());
     }
     let file = node.folder().join(name);
-    match std::fs::read_to_string(&file) {
+    match text_of(&file) {
+        Ok(text) if text.len() as u64 > LONGEST_FILE => {
+            let problem = format!(
+                "the file {} is longer than 64 KiB and no secret",
+                file.display()
+            );
+            findings.add(path, &node.origin, problem);
+            None
+        }
         Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
         Err(error) => {
             let problem = format!("cannot read the file {}: {error}", file.display());
@@ -105,4 +119,13 @@ fn from_file(node: &Node, path: &str, findings: &mut Findings) -> Option<String>
             None
         }
     }
+}
+
+/// Not more of it than tells that it is too long: a wrong path may lead to anything.
+fn text_of(file: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    File::open(file)?
+        .take(LONGEST_FILE + 1)
+        .read_to_string(&mut text)?;
+    Ok(text)
 }

@@ -35,6 +35,18 @@ struct OpenedBody {
     reference: Reference,
 }
 
+/// Reads the body of a message of type `cancel`.
+pub fn read_cancel(body: &[u8]) -> Option<JobName> {
+    let CancelBody { job } = serde_json::from_slice(body).ok()?;
+    Some(job)
+}
+
+/// Reads the body of a message of type `opened`.
+pub fn read_opened(body: &[u8]) -> Option<(JobName, Reference)> {
+    let OpenedBody { job, reference } = serde_json::from_slice(body).ok()?;
+    Some((job, reference))
+}
+
 /// A batch, sorted by what must be done with it.
 #[derive(Debug, Default)]
 struct Sorted {
@@ -161,21 +173,21 @@ impl BrokerIntake {
 
     async fn request(&self, agency: &Agency, kind: MessageKind, body: &[u8]) {
         match kind {
-            MessageKind::Cancel => match serde_json::from_slice::<CancelBody>(body) {
-                Ok(CancelBody { job }) => {
+            MessageKind::Cancel => match read_cancel(body) {
+                Some(job) => {
                     let known = self.until_stored(|| self.intake.cancel(agency, &job)).await;
                     if known.is_none() {
                         self.reject(agency, Some(&job), "/job", "there is no job of this id")
                             .await;
                     }
                 }
-                Err(_unreadable) => {
+                None => {
                     self.reject(agency, None, "", "a cancel message is {\"job\": id}")
                         .await;
                 }
             },
-            MessageKind::Opened => match serde_json::from_slice::<OpenedBody>(body) {
-                Ok(OpenedBody { job, reference }) => {
+            MessageKind::Opened => match read_opened(body) {
+                Some((job, reference)) => {
                     let known = self
                         .until_stored(|| self.intake.opened(agency, &job, &reference))
                         .await;
@@ -184,7 +196,7 @@ impl BrokerIntake {
                         self.reject(agency, Some(&job), "/ref", problem).await;
                     }
                 }
-                Err(_unreadable) => {
+                None => {
                     let problem = "an opened message is {\"job\": id, \"ref\": reference}";
                     self.reject(agency, None, "", problem).await;
                 }

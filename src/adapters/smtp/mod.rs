@@ -25,4 +25,4 @@ pub use message::{Letter, LetterError, write_letter};
 pub use relay::SmtpRelay;
 pub use relay_url::{RelayUrl, RelayUrlError, Tls};
 pub use settings::{Credentials, Recycle, RelayError, RelaySettings, Timeouts};
-pub use wire::Reply;
+pub use wire::{Reply, Unreadable, take_reply};

@@ -76,11 +76,15 @@ impl fmt::Debug for Reply {
 }
 
 /// What came is not SMTP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Unreadable;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("that is no reply of an SMTP server")]
+pub struct Unreadable;
 
 /// Takes the first complete reply out of `inbox`; `None` if more bytes are needed.
-pub(super) fn take_reply(inbox: &mut Vec<u8>) -> Result<Option<Reply>, Unreadable> {
+///
+/// # Errors
+/// [`Unreadable`] as soon as no bytes could make a reply of it any more, or one that is too long.
+pub fn take_reply(inbox: &mut Vec<u8>) -> Result<Option<Reply>, Unreadable> {
     let mut code = None;
     let mut lines = Vec::new();
     let mut at = 0;

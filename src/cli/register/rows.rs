@@ -10,6 +10,9 @@ use crate::ports::store::ContactRow;
 use super::flat::{COLUMNS, MORE_COLUMNS, to_person};
 use super::person_json;
 
+/// What is longer, in bytes, is not compared with the names of columns nor shown as one.
+const LONGEST_NAME: usize = 80;
+
 /// What holds for the whole import.
 #[derive(Debug, Clone, Copy)]
 pub struct ImportRules {
@@ -140,12 +143,14 @@ fn check_header(header: &[String]) -> Result<(), FileError> {
         }
         let known = || COLUMNS.iter().chain(&MORE_COLUMNS);
         if !known().any(|column| column == name) {
+            let is_name = name.len() <= LONGEST_NAME;
             let nearest = known()
+                .filter(|_| is_name)
                 .map(|column| (strsim::osa_distance(column, name), *column))
                 .min()
                 .filter(|(distance, _)| *distance <= 3);
             // A first line that is no header at all may hold a person.
-            let column = if name.chars().any(|c| c.is_ascii_digit()) {
+            let column = if !is_name || name.chars().any(|c| c.is_ascii_digit()) {
                 "…".to_owned()
             } else {
                 name.clone()

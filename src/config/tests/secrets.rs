@@ -97,3 +97,10 @@ the configuration has 2 problems:
   - http.bounce_token_file (in a.toml): is given as `bounce_token` and as `bounce_token_file`; keep one
     ");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_file_without_an_end_is_no_secret() {
+    let said = wrong(&["[http]\nbounce_token_file = \"/dev/zero\""], &[]);
+    assert!(said.contains("/dev/zero is longer than 64 KiB"), "{said}");
+}
