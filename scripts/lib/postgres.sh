@@ -20,7 +20,8 @@ servers_postgres_init() {
   # the tests, and without any password every local user would be the superuser.
   "${AS_POSTGRES[@]}" "$PG_BIN/initdb" -D "$data" -U postgres --pwfile "$data.password" \
     --auth=password -E UTF8 --no-locale --no-sync || return 1
-  # Durable as in production: fsync and synchronous_commit stay on.
+  # Durable as in production: fsync and synchronous_commit stay on. The last line that names a
+  # setting holds, so SERVERS_POSTGRES_CONF may say more.
   cat >>"$data/postgresql.conf" <<CONF
 listen_addresses = '127.0.0.1'
 port = $POSTGRES_PORT
@@ -34,6 +35,7 @@ jit = off
 log_min_messages = warning
 log_line_prefix = '%m [%p] '
 timezone = 'UTC'
+${SERVERS_POSTGRES_CONF:-}
 CONF
 }
 

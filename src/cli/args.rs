@@ -65,4 +65,6 @@ pub enum Command {
     Dead(super::dead::Dead),
     /// Run a fake SMS gateway and a fake mail server with knobs for faults.
     Sandbox(super::sandbox::Sandbox),
+    /// Put load on an installation and measure rates, latencies, CPU time and memory.
+    Bench(super::bench::Bench),
 }

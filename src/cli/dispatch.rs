@@ -57,5 +57,6 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Register(command) => command.run(&global).await,
         Command::Dead(command) => command.run(&global).await,
         Command::Sandbox(command) => command.run(&global).await,
+        Command::Bench(command) => command.run(&global).await,
     }
 }

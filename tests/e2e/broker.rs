@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 
 use crate::support::{LIMIT, Site, appointment, register};
 
-fn needed(name: &str) -> String {
+pub(crate) fn needed(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_missing| panic!("{name} must be set; `scripts/test` does"))
 }
 
@@ -32,7 +32,7 @@ fn rabbitmqctl_answers(words: &str) -> String {
 }
 
 /// A database and a virtual host of this test's own, with the broker user `oslo`.
-async fn infrastructure(name: &str) -> (String, String, String) {
+pub(crate) async fn infrastructure(name: &str) -> (String, String, String) {
     let server = needed("TEST_POSTGRES_URL");
     let database = format!("e2e_{name}_{}", std::process::id());
     let mut connection = sqlx::PgConnection::connect(&server).await.unwrap();

@@ -10,6 +10,7 @@
 #[expect(unreachable_pub, reason = "a binary of tests has no outside")]
 mod support;
 
+mod bench;
 mod broker;
 mod http;
 mod life;

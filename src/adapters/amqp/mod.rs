@@ -13,7 +13,9 @@
 //! | [`publisher`] | confirms; [`events`] is [`crate::ports::event_sink::EventSink`] over it |
 //! | [`dead`] | dead letters: list, show, replay |
 //! | [`client`] | an agency's side, for `budstikke submit --amqp` |
+//! | [`agency_events`] | the same agency's events, for `budstikke bench --amqp` |
 
+pub mod agency_events;
 pub mod client;
 pub mod consumer;
 pub mod dead;
@@ -33,6 +35,7 @@ pub mod settings;
 mod sieve;
 pub mod topology;
 
+pub use agency_events::AgencyEvents;
 pub use client::AmqpClient;
 pub use consumer::{AmqpJobs, Prefetch};
 pub use dead::DeadLetters;

@@ -12,7 +12,7 @@ use reqwest::{RequestBuilder, Response, Url};
 
 use super::classify::classify;
 use super::error::ApiError;
-use super::wire::{JobAnswer, Page};
+use super::wire::{FeedPage, JobAnswer, Page};
 use crate::domain::ids::JobName;
 use crate::ports::BoxError;
 
@@ -157,6 +157,19 @@ impl ApiClient {
         if let Some(cursor) = cursor {
             url.query_pairs_mut().append_pair("cursor", cursor);
         }
+        let (_, body) = self.exchange(self.client.get(url)).await?;
+        self.read(&body)
+    }
+
+    /// At most `limit` (1–1,000) events of the agency after the `sequence` given.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn events(&self, after: u64, limit: u32) -> Result<FeedPage, ApiError> {
+        let mut url = self.url(&["v1", "events"]);
+        url.query_pairs_mut()
+            .append_pair("after", &after.to_string())
+            .append_pair("limit", &limit.to_string());
         let (_, body) = self.exchange(self.client.get(url)).await?;
         self.read(&body)
     }

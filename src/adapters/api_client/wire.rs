@@ -108,6 +108,53 @@ pub struct Notification {
     pub reason: Option<String>,
 }
 
+/// A page of the event feed.
+#[derive(Debug, Clone, Deserialize)]
+pub struct FeedPage {
+    /// In the order of `sequence`.
+    pub items: Vec<FeedEvent>,
+    /// The `sequence` to go on after.
+    pub next: String,
+}
+
+/// An event, as feed and AMQP carry it; of `data` what tells whom and what it is about.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct FeedEvent {
+    /// With the prefix `no.budstikke.`.
+    #[serde(rename = "type")]
+    pub full_kind: String,
+    /// The job, if it could be read.
+    #[serde(default)]
+    pub subject: Option<String>,
+    /// Its place in the agency's stream, a decimal number.
+    pub sequence: String,
+    /// What happened.
+    #[serde(default)]
+    pub data: FeedData,
+}
+
+/// What happened, and to whom.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct FeedData {
+    /// The recipient, of `notification.*`.
+    #[serde(default, rename = "ref")]
+    pub reference: Option<String>,
+    /// The status, of `notification.*`.
+    #[serde(default)]
+    pub status: Option<String>,
+    /// Why.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+impl FeedEvent {
+    /// The type without its prefix, such as `job.accepted`.
+    pub fn kind(&self) -> &str {
+        let full = self.full_kind.as_str();
+        full.strip_prefix("no.budstikke.").unwrap_or(full)
+    }
+}
+
 /// `application/problem+json` (RFC 9457).
 #[derive(Debug, Default, Deserialize)]
 pub struct ProblemBody {

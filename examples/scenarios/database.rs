@@ -1,0 +1,144 @@
+//! What is asked of PostgreSQL: a fresh database for each run, how far the events are, and what
+//! they cost in statements and commits.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+
+use crate::rig::Rig;
+
+/// The database of the runs.
+const NAME: &str = "bench";
+
+/// A connection to the runs' database, as a role of its own, so that what it asks is not counted.
+#[derive(Debug)]
+pub(crate) struct Database {
+    connection: PgConnection,
+    /// The worker's URL.
+    pub(crate) url: String,
+    asked: i64,
+}
+
+/// Counts of one moment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Counts {
+    /// Statements; `None` without `pg_stat_statements`.
+    pub(crate) statements: Option<i64>,
+    /// Transactions committed.
+    pub(crate) commits: i64,
+}
+
+impl Database {
+    /// Drops the last run's database and makes a new one with the schema.
+    pub(crate) async fn fresh(rig: &Rig) -> anyhow::Result<Self> {
+        let mut server = PgConnection::connect(&rig.postgres).await?;
+        for statement in [
+            format!("DROP DATABASE IF EXISTS {NAME} WITH (FORCE)"),
+            format!("CREATE DATABASE {NAME}"),
+        ] {
+            server.execute(AssertSqlSafe(statement)).await?;
+        }
+        server.close().await?;
+        let (base, _) = rig
+            .postgres
+            .rsplit_once('/')
+            .ok_or_else(|| anyhow!("TEST_POSTGRES_URL names no database"))?;
+        let url = format!("{base}/{NAME}");
+        budstikke::adapters::postgres::migrate(&url)
+            .await
+            .context("the schema")?;
+        Self::open(url).await
+    }
+
+    async fn open(url: String) -> anyhow::Result<Self> {
+        let mut connection = PgConnection::connect(&url).await?;
+        connection
+            .execute(
+                "DO $$ BEGIN CREATE ROLE bench_probe SUPERUSER; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
+            )
+            .await?;
+        connection.execute("SET ROLE bench_probe").await?;
+        // Only where the server was started with it.
+        let preloaded: String = sqlx::query_scalar("SHOW shared_preload_libraries")
+            .fetch_one(&mut connection)
+            .await?;
+        if preloaded.contains("pg_stat_statements") {
+            connection
+                .execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+                .await?;
+        }
+        Ok(Self {
+            connection,
+            url,
+            asked: 0,
+        })
+    }
+
+    /// Runs what prepares a run.
+    pub(crate) async fn execute(&mut self, statement: String) -> anyhow::Result<()> {
+        self.connection.execute(AssertSqlSafe(statement)).await?;
+        Ok(())
+    }
+
+    /// Starts from a quiet database: everything on disk, statistics fresh.
+    pub(crate) async fn settle(&mut self) -> anyhow::Result<()> {
+        self.execute("VACUUM ANALYZE".to_owned()).await?;
+        self.execute("CHECKPOINT".to_owned()).await
+    }
+
+    async fn number(&mut self, statement: &'static str) -> anyhow::Result<i64> {
+        self.asked += 1;
+        Ok(sqlx::query_scalar(statement)
+            .fetch_one(&mut self.connection)
+            .await?)
+    }
+
+    /// How many events the broker has confirmed.
+    pub(crate) async fn published(&mut self) -> anyhow::Result<i64> {
+        self.number("SELECT COALESCE(SUM(published), 0)::BIGINT FROM stream")
+            .await
+    }
+
+    /// How many jobs are stored.
+    pub(crate) async fn jobs(&mut self) -> anyhow::Result<i64> {
+        self.number("SELECT COUNT(*) FROM job").await
+    }
+
+    /// What the database has done; our own asking taken off.
+    pub(crate) async fn counts(&mut self) -> anyhow::Result<Counts> {
+        // Sessions report at most once a second.
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        let commits = self
+            .number("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()")
+            .await?;
+        let has_statements = self
+            .number("SELECT COUNT(*) FROM pg_extension WHERE extname = 'pg_stat_statements'")
+            .await?;
+        let statements = if has_statements > 0 {
+            let count = self
+                .number(
+                    "SELECT COALESCE(SUM(calls), 0)::BIGINT FROM pg_stat_statements s \
+                     JOIN pg_database d ON d.oid = s.dbid \
+                     WHERE d.datname = current_database() AND s.userid <> 'bench_probe'::regrole \
+                       AND s.query !~* '^(begin|commit|rollback|set|show|discard|deallocate)'",
+                )
+                .await?;
+            Some(count)
+        } else {
+            None
+        };
+        Ok(Counts {
+            statements,
+            commits: commits - self.asked,
+        })
+    }
+
+    /// The server's version.
+    pub(crate) async fn version(rig: &Rig) -> anyhow::Result<String> {
+        let mut server = PgConnection::connect(&rig.postgres).await?;
+        Ok(sqlx::query_scalar("SHOW server_version")
+            .fetch_one(&mut server)
+            .await?)
+    }
+}

@@ -1,0 +1,266 @@
+//! From a filled queue until every event is published.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{anyhow, ensure};
+use serde_json::Value;
+
+use crate::broker::{Broker, EVENTS, JOBS};
+use crate::catalog::Figures;
+use crate::database::Database;
+use crate::rig::{Rig, Setup, Site};
+use crate::sinks::Sinks;
+use crate::usage::Usage;
+use crate::worker::Worker;
+
+/// The longest that a drain may take.
+const LIMIT: Duration = Duration::from_secs(600);
+/// The events queue is emptied when it is longer, since it is bounded.
+const MANY_EVENTS: u32 = 40_000;
+
+/// What is drained, and with what.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Drain {
+    pub(crate) jobs: u32,
+    pub(crate) recipients: u32,
+    /// `agency.events`, as TOML.
+    pub(crate) events: &'static str,
+    /// Events of each job besides those of its notifications.
+    pub(crate) job_events: u32,
+    pub(crate) workers: u32,
+    /// How long gateway and relay take to answer; zero: the cheapest sinks.
+    pub(crate) latency: Duration,
+    pub(crate) concurrency: u32,
+    pub(crate) connections: u32,
+}
+
+impl Drain {
+    /// Jobs of one recipient, one worker, cheap sinks, no events about jobs.
+    pub(crate) const W1: Self = Self {
+        jobs: 20_000,
+        recipients: 1,
+        events: "[\"notification.*\"]",
+        job_events: 0,
+        workers: 1,
+        latency: Duration::ZERO,
+        concurrency: 64,
+        connections: 16,
+    };
+
+    pub(crate) const fn notifications(&self) -> u64 {
+        self.jobs as u64 * self.recipients as u64
+    }
+
+    fn site(&self, rig: &Rig, database: &Database, sinks: &Sinks) -> Site {
+        Site {
+            database: database.url.clone(),
+            amqp: Some(rig.amqp.clone()),
+            events: self.events,
+            sms: sinks.sms.clone(),
+            smtp: sinks.smtp.clone(),
+            concurrency: self.concurrency,
+            connections: self.connections,
+        }
+    }
+
+    /// Runs it.
+    pub(crate) async fn run(&self, rig: &Rig) -> anyhow::Result<Figures> {
+        let sinks = self.sinks(rig).await?;
+        let mut database = Database::fresh(rig).await?;
+        let broker = Broker::connect(rig).await?;
+        broker.clear().await?;
+        let site = self.site(rig, &database, &sinks);
+        declare(rig, &site).await?;
+        fill(rig, self.jobs, self.recipients).await?;
+        let figures = self
+            .measure(rig, &site, &sinks, &mut database, &broker)
+            .await?;
+        broker.close().await?;
+        Ok(figures)
+    }
+
+    async fn sinks(&self, rig: &Rig) -> anyhow::Result<Sinks> {
+        if self.latency.is_zero() {
+            Sinks::cheap(rig).await
+        } else {
+            Sinks::slow(rig, self.latency).await
+        }
+    }
+
+    async fn measure(
+        &self,
+        rig: &Rig,
+        site: &Site,
+        sinks: &Sinks,
+        database: &mut Database,
+        broker: &Broker,
+    ) -> anyhow::Result<Figures> {
+        database.settle().await?;
+        let filled = broker.depth(JOBS).await?;
+        ensure!(
+            filled == self.jobs,
+            "{filled} jobs wait instead of {}",
+            self.jobs
+        );
+        let before = database.counts().await?;
+        let mut usage = Usage::start(servers(rig, sinks)?);
+        let mut workers = Vec::new();
+        for number in 0..self.workers {
+            let worker = Worker::start(rig, site, &format!("worker{number}"), "all")?;
+            usage.add("worker", worker.pid);
+            workers.push(worker);
+        }
+        let started = Instant::now();
+        while broker.depth(JOBS).await? >= filled {
+            for worker in &mut workers {
+                worker.is_alive()?;
+            }
+            ensure!(started.elapsed() < LIMIT, "no job is taken");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        let first = Instant::now();
+        let wanted = self.notifications() + u64::from(self.jobs) * u64::from(self.job_events);
+        until_published(wanted, database, broker, &mut usage, &mut workers).await?;
+        let seconds = first.elapsed().as_secs_f64();
+        usage.look();
+        let after = database.counts().await?;
+        for worker in workers {
+            worker.stop().await?;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
+        let (count, commits) = (
+            self.notifications() as f64,
+            (after.commits - before.commits) as f64,
+        );
+        let mut figures = Figures::default();
+        figures.put("rate", count / seconds);
+        figures.shares(&usage, count);
+        figures.put("commits", commits / count);
+        if let (Some(after), Some(before)) = (after.statements, before.statements) {
+            #[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
+            figures.put("statements", (after - before) as f64 / count);
+        }
+        Ok(figures)
+    }
+}
+
+/// Waits until so many events are confirmed; keeps the events queue from being full.
+pub(crate) async fn until_published(
+    wanted: u64,
+    database: &mut Database,
+    broker: &Broker,
+    usage: &mut Usage,
+    workers: &mut [Worker],
+) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let mut looked = Instant::now();
+    loop {
+        let published = database.published().await?;
+        if u64::try_from(published).unwrap_or_default() >= wanted {
+            return Ok(());
+        }
+        ensure!(
+            started.elapsed() < LIMIT,
+            "only {published} of {wanted} events were published within {} s",
+            LIMIT.as_secs()
+        );
+        if looked.elapsed() > Duration::from_millis(500) {
+            looked = Instant::now();
+            usage.look();
+            for worker in workers.iter_mut() {
+                worker.is_alive()?;
+            }
+            if broker.depth(EVENTS).await? > MANY_EVENTS {
+                broker.purge(EVENTS).await?;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// The private servers and sinks, by name.
+pub(crate) fn servers(rig: &Rig, sinks: &Sinks) -> anyhow::Result<Vec<(String, u32)>> {
+    let mut pids: Vec<(String, u32)> = sinks
+        .pids
+        .iter()
+        .map(|(name, pid)| ((*name).to_owned(), *pid))
+        .collect();
+    pids.push(("PostgreSQL".to_owned(), rig.server_pid("postgres")?));
+    pids.push(("RabbitMQ".to_owned(), rig.server_pid("rabbitmq")?));
+    Ok(pids)
+}
+
+/// Lets a worker declare its queues, so that they can be filled before the one that is measured.
+pub(crate) async fn declare(rig: &Rig, site: &Site) -> anyhow::Result<()> {
+    let mut worker = Worker::start(rig, site, "declaring", "api,publish")?;
+    worker.ready().await?;
+    worker.stop().await
+}
+
+/// Fills the queue with `budstikke bench`.
+pub(crate) async fn fill(rig: &Rig, jobs: u32, recipients: u32) -> anyhow::Result<()> {
+    let (jobs, recipients) = (jobs.to_string(), recipients.to_string());
+    let args = [
+        "bench",
+        "--amqp",
+        &rig.agency_amqp,
+        "--jobs",
+        &jobs,
+        "--recipients",
+        &recipients,
+        "--until",
+        "published",
+        "--sandboxed",
+        "--json",
+    ];
+    let output = rig.call(&args, &Setup::default()).await?;
+    let report: Value = serde_json::from_str(&output)?;
+    ensure!(
+        report["complete"] == true,
+        "the queue could not be filled: {report}"
+    );
+    Ok(())
+}
+
+/// One worker's rate and four's, with a gateway so slow that the worker's concurrency is the limit.
+pub(crate) async fn fleet(rig: &Rig) -> anyhow::Result<Figures> {
+    let one = Drain {
+        jobs: if rig.quick { 800 } else { 1_600 },
+        latency: Duration::from_millis(50),
+        concurrency: 4,
+        connections: 4,
+        ..Drain::W1
+    };
+    let four = Drain {
+        jobs: one.jobs * 4,
+        workers: 4,
+        ..one
+    };
+    let (one, four) = (one.run(rig).await?, four.run(rig).await?);
+    let rate = |figures: &Figures| {
+        let found = figures.get("rate");
+        found.ok_or_else(|| anyhow!("a drain without a rate"))
+    };
+    let mut figures = Figures::default();
+    figures.put("one", rate(&one)?);
+    figures.put("four", rate(&four)?);
+    figures.put("scaling", rate(&four)? / rate(&one)?);
+    Ok(figures)
+}
+
+/// CPU time of each process per notification, in microseconds, and its share of all.
+impl Figures {
+    pub(crate) fn shares(&mut self, usage: &Usage, notifications: f64) {
+        let used: BTreeMap<String, f64> = usage.used().0;
+        for (name, seconds) in used {
+            self.cpu.insert(name, seconds * 1e6 / notifications);
+        }
+        if let Some(worker) = self.cpu.get("worker").copied() {
+            self.put("worker_us", worker);
+        }
+        if let Some(peak) = usage.peak.get("worker") {
+            self.put("memory", budstikke::cli::bench::processes::mebibytes(*peak));
+        }
+    }
+}
