@@ -151,6 +151,12 @@ pub(crate) fn measures(scenario: &Scenario) -> Vec<Measure> {
             measure("one", "notifications, one worker", "/s", Goal::Told),
             measure("four", "notifications, four workers", "/s", Goal::Told),
             measure("scaling", "four against one", "×", Goal::AtLeast(3.8)),
+            measure(
+                "to_end",
+                "four against one, until the last",
+                "×",
+                Goal::Told,
+            ),
         ],
         "latency" => vec![
             measure(

@@ -134,6 +134,20 @@ impl Database {
         })
     }
 
+    /// What was asked most, and what took longest: calls, milliseconds, rows, text.
+    pub(crate) async fn top(&mut self) -> anyhow::Result<String> {
+        let rows: Vec<String> = sqlx::query_scalar(
+            "SELECT format('%8s calls %8s ms %9s rows  %s', calls, round(total_exec_time), rows, \
+                    left(regexp_replace(query, '\\s+', ' ', 'g'), 110)) \
+             FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid \
+             WHERE d.datname = current_database() AND s.userid <> 'bench_probe'::regrole \
+             ORDER BY calls DESC LIMIT 40",
+        )
+        .fetch_all(&mut self.connection)
+        .await?;
+        Ok(rows.join("\n"))
+    }
+
     /// The server's version.
     pub(crate) async fn version(rig: &Rig) -> anyhow::Result<String> {
         let mut server = PgConnection::connect(&rig.postgres).await?;

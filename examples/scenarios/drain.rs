@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{anyhow, ensure};
+use budstikke::cli::context::note;
 use serde_json::Value;
 
 use crate::broker::{Broker, EVENTS, JOBS};
@@ -121,6 +122,12 @@ impl Drain {
         }
         let first = Instant::now();
         let wanted = self.notifications() + u64::from(self.jobs) * u64::from(self.job_events);
+        // The middle, where every worker has enough to do.
+        let (from, upto) = (wanted / 10, wanted * 7 / 10);
+        let from = until_published(from, database, broker, &mut usage, &mut workers).await?;
+        let middle = Instant::now();
+        let upto = until_published(upto, database, broker, &mut usage, &mut workers).await?;
+        let middle = middle.elapsed().as_secs_f64();
         until_published(wanted, database, broker, &mut usage, &mut workers).await?;
         let seconds = first.elapsed().as_secs_f64();
         usage.look();
@@ -129,12 +136,18 @@ impl Drain {
             worker.stop().await?;
         }
         #[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
-        let (count, commits) = (
+        let (count, events, commits) = (
             self.notifications() as f64,
+            (upto - from) as f64,
             (after.commits - before.commits) as f64,
         );
+        let each = 1.0 + f64::from(self.job_events) / f64::from(self.recipients);
         let mut figures = Figures::default();
         figures.put("rate", count / seconds);
+        figures.put("middle", events / each / middle);
+        if rig.statements {
+            note(database.top().await?);
+        }
         figures.shares(&usage, count);
         figures.put("commits", commits / count);
         if let (Some(after), Some(before)) = (after.statements, before.statements) {
@@ -145,20 +158,21 @@ impl Drain {
     }
 }
 
-/// Waits until so many events are confirmed; keeps the events queue from being full.
+/// Waits until so many events are confirmed, and gives how many there are then; keeps the events
+/// queue from being full.
 pub(crate) async fn until_published(
     wanted: u64,
     database: &mut Database,
     broker: &Broker,
     usage: &mut Usage,
     workers: &mut [Worker],
-) -> anyhow::Result<()> {
+) -> anyhow::Result<u64> {
     let started = Instant::now();
     let mut looked = Instant::now();
     loop {
-        let published = database.published().await?;
-        if u64::try_from(published).unwrap_or_default() >= wanted {
-            return Ok(());
+        let published = u64::try_from(database.published().await?)?;
+        if published >= wanted {
+            return Ok(published);
         }
         ensure!(
             started.elapsed() < LIMIT,
@@ -226,7 +240,7 @@ pub(crate) async fn fill(rig: &Rig, jobs: u32, recipients: u32) -> anyhow::Resul
 /// One worker's rate and four's, with a gateway so slow that the worker's concurrency is the limit.
 pub(crate) async fn fleet(rig: &Rig) -> anyhow::Result<Figures> {
     let one = Drain {
-        jobs: if rig.quick { 800 } else { 1_600 },
+        jobs: if rig.quick { 1_500 } else { 3_000 },
         latency: Duration::from_millis(50),
         concurrency: 4,
         connections: 4,
@@ -238,14 +252,15 @@ pub(crate) async fn fleet(rig: &Rig) -> anyhow::Result<Figures> {
         ..one
     };
     let (one, four) = (one.run(rig).await?, four.run(rig).await?);
-    let rate = |figures: &Figures| {
-        let found = figures.get("rate");
-        found.ok_or_else(|| anyhow!("a drain without a rate"))
+    let of = |figures: &Figures, key: &str| {
+        let found = figures.get(key);
+        found.ok_or_else(|| anyhow!("a drain without {key}"))
     };
     let mut figures = Figures::default();
-    figures.put("one", rate(&one)?);
-    figures.put("four", rate(&four)?);
-    figures.put("scaling", rate(&four)? / rate(&one)?);
+    figures.put("one", of(&one, "middle")?);
+    figures.put("four", of(&four, "middle")?);
+    figures.put("scaling", of(&four, "middle")? / of(&one, "middle")?);
+    figures.put("to_end", of(&four, "rate")? / of(&one, "rate")?);
     Ok(figures)
 }
 

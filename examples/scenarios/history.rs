@@ -65,32 +65,20 @@ async fn one(rig: &Rig, open: u32, finished: u32) -> anyhow::Result<(f64, Option
     usage.add("worker", worker.pid);
     let mut workers = vec![worker];
     let base = u64::from(finished) * u64::from(RECIPIENTS);
-    until_published(
-        base + WARM_UP,
-        &mut database,
-        &broker,
-        &mut usage,
-        &mut workers,
-    )
-    .await?;
-    let from = u64::try_from(database.published().await?)?;
+    let mut until = async |wanted| {
+        until_published(wanted, &mut database, &broker, &mut usage, &mut workers).await
+    };
+    let from = until(base + WARM_UP).await?;
     let started = Instant::now();
-    until_published(
-        from + TIMED,
-        &mut database,
-        &broker,
-        &mut usage,
-        &mut workers,
-    )
-    .await?;
-    let (seconds, upto) = (started.elapsed().as_secs_f64(), database.published().await?);
+    let upto = until(from + TIMED).await?;
+    let seconds = started.elapsed().as_secs_f64();
     usage.look();
     for worker in workers {
         worker.stop().await?;
     }
     broker.close().await?;
     #[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
-    let rate = (u64::try_from(upto)? - from) as f64 / seconds;
+    let rate = (upto - from) as f64 / seconds;
     let mut figures = Figures::default();
     figures.shares(&usage, 1.0);
     Ok((rate, figures.get("memory")))

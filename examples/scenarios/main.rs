@@ -50,6 +50,12 @@ struct Options {
     /// Write docs/performance.md.
     #[arg(long)]
     write: bool,
+    /// Say in docs/performance.md that the machine was busy with other work.
+    #[arg(long, requires = "write")]
+    preliminary: bool,
+    /// Tell which statements the database was asked most, after each drain.
+    #[arg(long)]
+    statements: bool,
     /// Only list the scenarios.
     #[arg(long)]
     list: bool,
@@ -77,7 +83,7 @@ async fn run(options: Options) -> anyhow::Result<ExitCode> {
     }
     let chosen = catalog::choose(&options.names, options.quick)?;
     drop(rustls::crypto::ring::default_provider().install_default());
-    let rig = Rig::new(options.quick).await?;
+    let rig = Rig::new(options.quick, options.statements).await?;
     let mut report = Report::new(&rig).await?;
     for scenario in chosen {
         let runs = if options.quick { 1 } else { 3 };
@@ -97,7 +103,7 @@ async fn run(options: Options) -> anyhow::Result<ExitCode> {
         say_json(&report.to_json());
     }
     if options.write {
-        report.write("docs/performance.md")?;
+        report.write("docs/performance.md", options.preliminary)?;
         note("docs/performance.md is written");
     }
     Ok(if report.has_failures() {

@@ -146,8 +146,11 @@ impl Report {
     }
 
     /// Writes the page.
-    pub(crate) fn write(&self, file: &str) -> anyhow::Result<()> {
+    pub(crate) fn write(&self, file: &str, preliminary: bool) -> anyhow::Result<()> {
         let mut page = String::from(include_str!("performance.md"));
+        if preliminary {
+            page.push_str("\n**Preliminary:** the machine was busy with other work during this run; the figures are to be measured again.\n");
+        }
         page.push_str("\n| | |\n|---|---|\n");
         for (what, value) in &self.machine {
             let _written = writeln!(page, "| {what} | {value} |");

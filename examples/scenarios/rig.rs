@@ -14,6 +14,8 @@ const PASSWORD: &str = "prove";
 pub(crate) struct Rig {
     /// Fewer messages.
     pub(crate) quick: bool,
+    /// Tell what the database was asked most.
+    pub(crate) statements: bool,
     /// The program under test.
     pub(crate) program: PathBuf,
     /// The superuser's URL.
@@ -37,7 +39,7 @@ fn needed(name: &str) -> anyhow::Result<String> {
 
 impl Rig {
     /// Finds what `scripts/bench` has started and makes the agency known to the broker.
-    pub(crate) async fn new(quick: bool) -> anyhow::Result<Self> {
+    pub(crate) async fn new(quick: bool, statements: bool) -> anyhow::Result<Self> {
         let here = std::env::current_exe().context("where this program is")?;
         // target/release/examples/scenarios beside target/release/budstikke
         let program = here
@@ -53,6 +55,7 @@ impl Rig {
         let servers = PathBuf::from(needed("TEST_SERVERS_DIR")?);
         let rig = Self {
             quick,
+            statements,
             program,
             postgres: needed("TEST_POSTGRES_URL")?,
             agency_amqp: format!("amqp://oslo:{PASSWORD}@{host}"),
