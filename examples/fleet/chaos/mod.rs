@@ -139,7 +139,7 @@ async fn play(
     let thrown = faults::throw(&mut world, case, span).await;
     world.heal().await?;
     thrown?;
-    let verdict = verdict::reach(&mut world, case).await?;
+    let verdict = verdict::reach(&world, case).await?;
     note(format!("   {}", verdict.line()));
     for problem in &verdict.problems {
         note(format!("   PROBLEM: {problem}"));

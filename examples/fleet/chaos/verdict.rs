@@ -59,7 +59,7 @@ impl Verdict {
 ///
 /// # Errors
 /// The fleet cannot be asked.
-pub(crate) async fn reach(world: &mut World, case: Case) -> anyhow::Result<Verdict> {
+pub(crate) async fn reach(world: &World, case: Case) -> anyhow::Result<Verdict> {
     let healed = Instant::now();
     let promises = world.book.all();
     let mut told = Told::default();
