@@ -25,6 +25,7 @@ use crate::config::sms_gateway::{Auth, GatewayKind, SmsGateway};
 use crate::config::sms_json::{self, JsonSms};
 use crate::config::{Config, DatabaseKind};
 use crate::domain::address_limit::AddressLimits;
+use crate::domain::health::Rules;
 use crate::domain::pace::Rate;
 use crate::domain::retry::RetryPolicy;
 use crate::pipeline::deps::{Deps, Parts, Policy, Route, Routes};
@@ -235,6 +236,7 @@ pub fn policy(config: &Config) -> anyhow::Result<Policy> {
         poll_max: dispatch.poll_max,
         allow_synthetic: config.register.allow_synthetic,
         raise_lane_after: dispatch.raise_lane_after,
+        health: Rules::default(),
         address_limits: AddressLimits {
             identical_per_hour: config.limits.identical_per_hour,
             any_per_hour: config.limits.any_per_hour,

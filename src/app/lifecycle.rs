@@ -19,7 +19,7 @@ use crate::pipeline::ready::ReadySet;
 use crate::pipeline::receipts::Receipts;
 use crate::pipeline::retention::Ages;
 use crate::pipeline::settle::{Settler, settling};
-use crate::pipeline::{heart, reconcile, retention};
+use crate::pipeline::{health, heart, reconcile, retention};
 use crate::ports::clock::Monotonic;
 use crate::ports::event_sink::EventSink;
 use crate::ports::job_source::JobSource;
@@ -179,6 +179,7 @@ impl Worker {
                 loops.spawn(named("pump", pump.run()));
             }
             loops.spawn(named("claim", claimer.run()));
+            loops.spawn(named("health", health::run(Arc::clone(&deps))));
         }
         if roles.housekeeping {
             let (a, b, c) = (Arc::clone(&deps), Arc::clone(&deps), Arc::clone(&deps));

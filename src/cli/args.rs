@@ -55,7 +55,7 @@ pub enum Command {
     Agency(super::agency::Agency),
     /// Enqueue jobs from JSON, NDJSON, or CSV with a template.
     Submit(super::submit::Submit),
-    /// Show one job: totals, and the first recipients that were not told.
+    /// Show one job: totals, and the first recipients that were not told; without a job the gateways.
     Status(super::status::Status),
     /// Show live what a worker of the fleet does.
     Watch(super::watch::Watch),

@@ -11,6 +11,7 @@ pub mod dead;
 pub mod demo;
 mod dispatch;
 pub mod file_text;
+pub mod gateways;
 pub mod migrate;
 pub mod progress;
 pub mod register;

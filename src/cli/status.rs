@@ -1,4 +1,4 @@
-//! `budstikke status JOB`: one job, and whom it did not reach.
+//! `budstikke status JOB`: one job, and whom it did not reach. Without a job: the gateways.
 
 use std::process::ExitCode;
 
@@ -10,6 +10,7 @@ use serde_json::json;
 use super::api::{ApiArgs, Key};
 use super::args::Global;
 use super::context::{Failure, say, say_json};
+use super::gateways;
 use super::submit::report::{grouped, totals_table};
 use crate::adapters::api_client::wire::{JobAnswer, Notification};
 use crate::adapters::api_client::{ApiClient, ApiError};
@@ -18,14 +19,16 @@ use crate::domain::ids::JobName;
 /// Notifications of one page.
 const PAGE: u32 = 1_000;
 
-/// Show one job: totals, and the first recipients that were not told.
+/// Show one job: totals, and the first recipients that were not told. Without a job: every gateway's
+/// circuit and weight, since when, and why.
 #[derive(Debug, Args)]
 pub struct Status {
-    /// The job's id.
-    job: String,
+    /// The job's id; it is asked for over the API. Without it the gateways are shown, from the
+    /// database of the configuration.
+    job: Option<String>,
     #[command(flatten)]
     api: ApiArgs,
-    /// How many recipients that were not told are listed.
+    /// How many recipients that were not told, or steps of the gateways' history, are listed.
     #[arg(long, value_name = "NUMBER", default_value_t = 10)]
     list: usize,
 }
@@ -36,7 +39,10 @@ impl Status {
     /// # Errors
     /// [`Failure`].
     pub async fn run(&self, global: &Global) -> Result<ExitCode, Failure> {
-        let name = JobName::parse(&self.job).map_err(|error| anyhow!("the job id {error}"))?;
+        let Some(job) = &self.job else {
+            return gateways::show(global, self.list).await;
+        };
+        let name = JobName::parse(job).map_err(|error| anyhow!("the job id {error}"))?;
         let client = self.api.client(Key::Needed)?;
         let job = client.job(&name).await.map_err(explain)?;
         let not_told = if has_not_told(&job) && self.list > 0 {

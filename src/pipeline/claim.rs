@@ -20,6 +20,7 @@ use crate::telemetry::record;
 use super::deps::Deps;
 use super::gate::{Gate, gate};
 use super::give_back::give_back;
+use super::later::{bind, stuck};
 use super::ready::{Held, LoadedJob, ReadySet};
 use super::resolve::Resolver;
 use super::settle::Settler;
@@ -105,9 +106,12 @@ impl Claimer {
         }
     }
 
-    /// Hands back what was held too long for its turn to come, and forgets old answers of the
-    /// register.
+    /// Hands back what was held too long for its turn to come, or for gateways that may not be used,
+    /// and forgets old answers of the register.
     async fn tidy(&self) {
+        for settlement in stuck(&self.deps, &self.ready) {
+            self.settler.settle(settlement).await;
+        }
         self.resolver.forget_old();
         self.find_strays().await;
         let now = self.deps.clock.monotonic();
@@ -315,6 +319,7 @@ impl Claimer {
                 to,
                 values,
                 contact: None,
+                through: None,
                 since,
             });
         }
@@ -325,6 +330,10 @@ impl Claimer {
             );
             let later = self.deps.clock.now().plus(Duration::from_hours(1));
             give_back(&self.deps, &lost, Some(later)).await;
+        }
+        let (held, homeless) = bind(&self.deps, held).await?;
+        for settlement in homeless {
+            self.settler.settle(settlement).await;
         }
         Ok(held)
     }

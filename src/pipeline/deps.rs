@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::address_limit::AddressLimits;
+use crate::domain::health::Rules;
 use crate::domain::ids::{AgencyId, AgencyNo, WorkerId};
 use crate::domain::kinds::{Channel, Class};
 use crate::domain::pace::Rate;
@@ -22,6 +23,7 @@ use crate::ports::register::ContactRegister;
 use crate::ports::store::Store;
 
 use super::fleet_clock::FleetClock;
+use super::line::Lines;
 
 /// An agency as the pipeline knows it.
 #[derive(Debug, Clone)]
@@ -170,6 +172,8 @@ pub struct Policy {
     pub raise_lane_after: Duration,
     /// What one address may get.
     pub address_limits: AddressLimits,
+    /// When gateways are left alone, and how traffic shifts between them.
+    pub health: Rules,
 }
 
 impl Policy {
@@ -203,6 +207,8 @@ pub struct Bells {
     pub events: Notify,
     /// A try was settled for which a receipt may be parked.
     pub receipts: Notify,
+    /// A gateway's health changed enough to be told at once.
+    pub health: Notify,
 }
 
 /// What every loop works with.
@@ -222,6 +228,8 @@ pub struct Deps {
     pub directory: Directory,
     /// The gateways and relays.
     pub routes: Routes,
+    /// The same, with what this process knows of them.
+    pub lines: Lines,
     /// The numbers.
     pub policy: Policy,
     /// Wake-ups.
@@ -261,6 +269,7 @@ impl Deps {
     /// Puts the parts together.
     pub fn new(parts: Parts, stop: CancellationToken, tracker: TaskTracker) -> Self {
         let fleet_clock = Arc::new(FleetClock::new(parts.clock));
+        let lines = Lines::of(&parts.routes, fleet_clock.monotonic());
         Self {
             store: parts.store,
             register: parts.register,
@@ -268,6 +277,7 @@ impl Deps {
             fleet_clock,
             entropy: parts.entropy,
             directory: parts.directory,
+            lines,
             routes: parts.routes,
             policy: parts.policy,
             bells: Bells::default(),

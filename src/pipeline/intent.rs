@@ -11,7 +11,6 @@ use crate::domain::estimate::Estimate;
 use crate::domain::fair::Tier;
 use crate::domain::ids::AgencyNo;
 use crate::domain::kinds::Channel;
-use crate::ports::clock::Monotonic;
 use crate::ports::store::{AgencyRate, Granted, IntentBatch, IntentEntry, Intents, StoreError};
 use crate::telemetry::record;
 
@@ -40,12 +39,11 @@ const CLOSED_AT_MOST: Duration = Duration::from_secs(10);
 /// The pump of one channel.
 #[derive(Debug)]
 pub struct Pump {
-    deps: Arc<Deps>,
-    channel: Channel,
-    ready: Arc<ReadySet>,
+    pub(super) deps: Arc<Deps>,
+    pub(super) channel: Channel,
+    pub(super) ready: Arc<ReadySet>,
     claimer: Arc<Claimer>,
-    settler: Settler,
-    lines: Vec<Arc<Line>>,
+    pub(super) settler: Settler,
     /// How old an answer about slots is when it comes: the rest of its transaction.
     answer: Mutex<Estimate>,
 }
@@ -59,19 +57,12 @@ impl Pump {
         claimer: Arc<Claimer>,
         settler: Settler,
     ) -> Self {
-        let mut routes = deps.routes.on(channel).to_vec();
-        routes.sort_by_key(|route| std::cmp::Reverse(route.weight));
-        let lines = routes
-            .into_iter()
-            .map(|route| Arc::new(Line::new(route)))
-            .collect();
         Self {
             deps,
             channel,
             ready,
             claimer,
             settler,
-            lines,
             answer: Mutex::new(Estimate::guess(Duration::ZERO)),
         }
     }
@@ -98,38 +89,17 @@ impl Pump {
         if waiting.open == 0 {
             return waiting.opens_in.map_or(idle, |opens_in| opens_in.min(idle));
         }
+        self.probe_if_due().await;
         let Some(line) = self.pick(now) else {
-            let next = self
-                .lines
-                .iter()
-                .filter_map(|line| line.free_again(now))
-                .min();
-            return next.unwrap_or(idle).min(idle);
+            return self.free_in(now).unwrap_or(idle).min(idle);
         };
         let (room, worth) = line.room();
         if room < worth {
             self.deps.clock.sleep(GATHER).await;
         }
-        self.batch(line, line.room().0.clamp(1, BATCH)).await
-    }
-
-    /// The line whose turn it is by weight, among those that are not paused, have a slot within
-    /// reach, and have room.
-    fn pick(&self, now: Monotonic) -> Option<&Arc<Line>> {
-        let free = |line: &&Arc<Line>| line.free_again(now).is_none() && line.room().0 > 0;
-        self.lines
-            .iter()
-            .filter(free)
-            .max_by_key(|line| line.credit())
-    }
-
-    /// Smooth weighted turns, counted in messages.
-    fn charge(&self, line: &Line, messages: usize) {
-        let total: u32 = self.lines.iter().map(|line| line.route.weight).sum();
-        for each in &self.lines {
-            each.earn(messages, each.route.weight);
-        }
-        line.pay(messages, total);
+        let taken = self.take(line, line.room().0.clamp(1, BATCH)).await;
+        let taken = self.within_budget(line, taken).await;
+        self.batch(line, taken).await
     }
 
     /// No slot is of use before the answer is here and the gateway ready for it. Half of what a slot
@@ -140,8 +110,7 @@ impl Pump {
     }
 
     /// One intent transaction on a line.
-    async fn batch(&self, line: &Arc<Line>, room: usize) -> Duration {
-        let taken = self.take(room).await;
+    pub(super) async fn batch(&self, line: &Arc<Line>, taken: Vec<Ready>) -> Duration {
         if taken.is_empty() {
             return Duration::ZERO;
         }
@@ -170,11 +139,10 @@ impl Pump {
         self.launch(line, taken, intents).await
     }
 
-    /// Takes by lane and turn, and asks the last gate: the clock has moved since the plan. What is
-    /// urgent is not mixed with what comes after it, because it may reach further ahead; bulk's share
-    /// in between goes along, or it would hold the urgent back.
-    async fn take(&self, room: usize) -> Vec<Ready> {
-        let mut taken = self.ready.take(self.channel, room);
+    /// Takes by lane and turn. What is urgent is not mixed with what comes after it, because it may
+    /// reach further ahead; bulk's share in between goes along, or it would hold the urgent back.
+    async fn take(&self, line: &Line, room: usize) -> Vec<Ready> {
+        let mut taken = self.ready.take(self.channel, &line.route.name, room);
         if self.ready.open_len() * 2 < self.deps.policy.hold_total {
             self.deps.bells.room.notify_waiters();
         }
@@ -182,6 +150,11 @@ impl Pump {
         if let Some(last) = taken.iter().rposition(is_urgent) {
             self.ready.put_back(self.channel, taken.split_off(last + 1));
         }
+        self.last_gate(taken).await
+    }
+
+    /// Asks the last gate: the clock has moved since the plan. Answers what may go.
+    pub(super) async fn last_gate(&self, taken: Vec<Ready>) -> Vec<Ready> {
         let (now, steady) = (self.deps.clock.now(), self.deps.clock.monotonic());
         let mut open = Vec::with_capacity(taken.len());
         let mut stale = Vec::new();
@@ -215,6 +188,9 @@ impl Pump {
         // The slots count from when the store's clock was read, not from when the commit was done.
         let read_at = arrived.minus(intents.read_ago);
         self.charge(line, intents.granted.len());
+        let went = intents.granted.iter().filter_map(|g| taken.get(g.index));
+        line.vitals
+            .spend(arrived, went.map(|ready| &ready.held.claimed));
         let mut taken: Vec<Option<Ready>> = taken.into_iter().map(Some).collect();
         for Granted { index, starts_in } in intents.granted {
             let Some(mut ready) = taken.get_mut(index).and_then(Option::take) else {

@@ -1,14 +1,17 @@
 //! A gateway or relay as this process sees it: room, turns, and when it is left alone.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::domain::kinds::Channel;
 use crate::ports::clock::Monotonic;
 
-use super::deps::Route;
+use super::deps::{Route, Routes};
 use super::late::Late;
+use super::vitals::Vitals;
 
 /// Tries may queue for a free request so long; with quick gateways that makes larger batches.
 const QUEUE_FOR: f64 = 0.030;
@@ -16,11 +19,51 @@ const QUEUE_FOR: f64 = 0.030;
 /// The longest queue, as a multiple of the requests in flight.
 const QUEUE_AT_MOST: f64 = 8.0;
 
+/// All lines of this process, by channel.
+#[derive(Debug)]
+pub struct Lines {
+    sms: Vec<Arc<Line>>,
+    email: Vec<Arc<Line>>,
+}
+
+impl Lines {
+    /// Lines of which nothing is known, the heaviest first.
+    pub fn of(routes: &Routes, now: Monotonic) -> Self {
+        let lines = |channel| {
+            let mut routes = routes.on(channel).to_vec();
+            routes.sort_by_key(|route| std::cmp::Reverse(route.weight));
+            routes
+                .into_iter()
+                .map(|route| Arc::new(Line::new(route, now)))
+                .collect()
+        };
+        Self {
+            sms: lines(Channel::Sms),
+            email: lines(Channel::Email),
+        }
+    }
+
+    /// Those of a channel.
+    pub fn on(&self, channel: Channel) -> &[Arc<Line>] {
+        match channel {
+            Channel::Sms => &self.sms,
+            Channel::Email => &self.email,
+        }
+    }
+
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Line>> {
+        self.sms.iter().chain(&self.email)
+    }
+}
+
 /// A route with what this process knows of it.
 #[derive(Debug)]
 pub struct Line {
     /// The route.
     pub route: Route,
+    /// How it is doing.
+    pub vitals: Vitals,
     /// What was late for its slots.
     pub late: Late,
     requests: Semaphore,
@@ -35,8 +78,9 @@ pub struct Line {
 
 impl Line {
     /// A line that nothing is known of.
-    pub fn new(route: Route) -> Self {
+    pub fn new(route: Route, now: Monotonic) -> Self {
         Self {
+            vitals: Vitals::new(now),
             late: Late::default(),
             requests: Semaphore::new(route.gateway.concurrency().max(1)),
             in_flight: AtomicUsize::new(0),
@@ -104,13 +148,20 @@ impl Line {
         self.busy_until.store(until.0, Ordering::Relaxed);
     }
 
+    /// The turns it gets: its weight as configured, in tenths, as far as its health leaves it.
+    pub fn weight(&self) -> u32 {
+        let tenths = self.vitals.share().tenths();
+        self.route.weight.saturating_mul(tenths)
+    }
+
     /// How far the line is behind its share; the largest goes next.
     pub fn credit(&self) -> i64 {
         self.credit.load(Ordering::Relaxed)
     }
 
     /// Its share of `messages` that some line took.
-    pub fn earn(&self, messages: usize, weight: u32) {
+    pub fn earn(&self, messages: usize) {
+        let weight = self.weight();
         let share = i64::try_from(messages)
             .unwrap_or(i64::MAX / 4096)
             .saturating_mul(weight.into());

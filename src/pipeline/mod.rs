@@ -2,7 +2,7 @@
 //!
 //! A job's way, one file each: [`intake`] → [`claim`] → [`resolve`] → [`gate`] → [`ready`] →
 //! [`intent`] → [`wire`] → [`settle`] → [`publish`]. Beside it: [`receipts`], [`reconcile`],
-//! [`heart`], [`fleet_clock`], [`retention`]. Every loop takes the shutdown token and listens to it between units of
+//! [`heart`], [`health`], [`fleet_clock`], [`retention`]. Every loop takes the shutdown token and listens to it between units of
 //! work, never inside one.
 
 mod address;
@@ -11,12 +11,14 @@ pub mod deps;
 pub mod fleet_clock;
 pub mod gate;
 pub mod give_back;
+pub mod health;
 pub mod heart;
 pub mod intake;
 pub mod intent;
 pub mod jobs_from_broker;
 pub mod labels;
 pub mod late;
+pub mod later;
 pub mod line;
 mod new_job;
 pub mod publish;
@@ -28,4 +30,7 @@ pub mod resolve;
 pub mod retention;
 pub mod settle;
 pub mod share;
+mod side;
+mod turns;
+pub mod vitals;
 pub mod wire;

@@ -1,23 +1,25 @@
 //! The small leased ready set: planned deliveries that wait for a slot, per channel, by lane and
 //! turn.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use crate::domain::contact::Contact;
-use crate::domain::fair::{FairQueue, Tier};
+use crate::domain::fair::Tier;
 use crate::domain::ids::{AgencyNo, ClaimId, Reference};
 use crate::domain::job::template::Templates;
 use crate::domain::job::{To, Values};
 use crate::domain::kinds::{Channel, Lane};
+use crate::domain::plan;
+use crate::domain::time::Timestamp;
 use crate::ports::clock::Monotonic;
 use crate::ports::gateway::Outbound;
 use crate::ports::store::{Claimed, JobRecord, Label};
 
 use super::deps::Agency;
+use super::side::Side;
 
 /// A job as loaded for a claim, shared by its deliveries.
 #[derive(Debug)]
@@ -49,6 +51,8 @@ pub struct Held {
     pub values: Arc<Values>,
     /// The register's answer and when it came.
     pub contact: Option<(Arc<Contact>, Monotonic)>,
+    /// The one gateway that it may go through: that of a first try which may have left.
+    pub through: Option<Arc<str>>,
     /// Since when it is held.
     pub since: Monotonic,
 }
@@ -67,6 +71,14 @@ impl Held {
     /// Where in the order of lanes it stands.
     pub fn tier(&self) -> Tier {
         Tier::of(self.claimed.lane, self.job.record.rules.lane)
+    }
+
+    /// After it nothing is sent.
+    pub fn deadline(&self) -> Timestamp {
+        let record = &self.job.record;
+        let occasion = self.claimed.delivery.occasion();
+        let hours = &self.job.agency.hours;
+        plan::deadline(&record.rules, record.accepted_at, occasion, hours)
     }
 
     /// Whether the register must be asked (again) before it may be sent.
@@ -97,27 +109,6 @@ pub struct ReadySet {
     email: Mutex<Side>,
 }
 
-/// One channel.
-#[derive(Debug, Default)]
-struct Side {
-    queue: FairQueue<Ready>,
-    /// Agencies that are passed over, and until when.
-    closed: BTreeMap<AgencyNo, Monotonic>,
-}
-
-impl Side {
-    fn open_what_is_due(&mut self, now: Monotonic) {
-        let queue = &mut self.queue;
-        self.closed.retain(|agency, until| {
-            let stays = *until > now;
-            if !stays {
-                queue.open(*agency);
-            }
-            stays
-        });
-    }
-}
-
 /// What a channel has to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waiting {
@@ -144,35 +135,37 @@ impl ReadySet {
     pub fn held_on(&self, channel: Channel, agency: AgencyNo, lane: Lane) -> usize {
         let side = self.side(channel).lock();
         let tiers = Tier::of_lane(lane).iter();
-        tiers.map(|tier| side.queue.held(agency, *tier)).sum()
+        tiers.map(|tier| side.held(agency, *tier)).sum()
     }
 
     /// How many are held in all.
     pub fn len(&self) -> usize {
-        self.sms.lock().queue.len() + self.email.lock().queue.len()
+        self.sms.lock().len() + self.email.lock().len()
     }
 
     /// How many are held of agencies that are not passed over just now.
     pub fn open_len(&self) -> usize {
-        self.sms.lock().queue.open_len() + self.email.lock().queue.open_len()
+        self.sms.lock().open_len() + self.email.lock().open_len()
     }
 
     /// What there is to do on a channel.
     pub fn look(&self, channel: Channel, now: Monotonic) -> Waiting {
         let mut side = self.side(channel).lock();
-        side.open_what_is_due(now);
-        let next = side.closed.values().min();
+        let next = side.open_what_is_due(now);
         Waiting {
-            open: side.queue.open_len(),
+            open: side.open_len(),
             opens_in: next.map(|until| until.since(now)),
         }
     }
 
+    /// Whether there is anything that may go through a gateway of a channel now.
+    pub fn has_for(&self, channel: Channel, gateway: &str) -> bool {
+        self.side(channel).lock().has_for(gateway)
+    }
+
     /// Passes over an agency on a channel until then: its own rate is used up.
     pub fn close(&self, channel: Channel, agency: AgencyNo, until: Monotonic) {
-        let mut side = self.side(channel).lock();
-        side.queue.close(agency);
-        side.closed.insert(agency, until);
+        self.side(channel).lock().close(agency, until);
     }
 
     /// Nothing is held.
@@ -183,36 +176,34 @@ impl ReadySet {
     /// Adds at the end of the turn.
     pub fn push(&self, ready: Vec<Ready>) {
         for ready in ready {
-            let queue = &mut self.side(ready.outbound.channel()).lock().queue;
-            let (agency, tier) = (ready.held.claimed.agency, ready.held.tier());
-            let weight = ready.held.job.agency.weight;
-            let cost = ready.outbound.cost();
-            queue.push(agency, weight, tier, cost, ready);
+            self.side(ready.outbound.channel()).lock().push(ready);
         }
     }
 
     /// Puts back what got no slot, the first last, so that the order is as before.
     pub fn put_back(&self, channel: Channel, ready: Vec<Ready>) {
-        let queue = &mut self.side(channel).lock().queue;
+        let mut side = self.side(channel).lock();
         for ready in ready.into_iter().rev() {
-            let (agency, tier) = (ready.held.claimed.agency, ready.held.tier());
-            let weight = ready.held.job.agency.weight;
-            let cost = ready.outbound.cost();
-            queue.put_back(agency, weight, tier, cost, ready);
+            side.put_back(ready);
         }
     }
 
-    /// Takes the next by lane and turn, at most `limit`.
-    pub fn take(&self, channel: Channel, limit: usize) -> Vec<Ready> {
-        let queue = &mut self.side(channel).lock().queue;
-        let mut taken = Vec::with_capacity(limit.min(queue.len()));
+    /// Takes the next for a gateway by lane and turn, at most `limit`.
+    pub fn take(&self, channel: Channel, gateway: &str, limit: usize) -> Vec<Ready> {
+        let mut side = self.side(channel).lock();
+        let mut taken = Vec::with_capacity(limit.min(side.len()));
         while taken.len() < limit {
-            let Some((.., ready)) = queue.pop() else {
+            let Some(ready) = side.next(gateway) else {
                 break;
             };
             taken.push(ready);
         }
         taken
+    }
+
+    /// Takes one that may go through a gateway, of the least urgent lane that has one.
+    pub fn take_least_urgent(&self, channel: Channel, gateway: &str) -> Option<Ready> {
+        self.side(channel).lock().least_urgent(gateway)
     }
 
     /// Takes out everything, for example at the end.
@@ -223,8 +214,21 @@ impl ReadySet {
     /// Takes out what is held since before `limit`.
     pub fn drain_held_before(&self, limit: Option<Monotonic>) -> Vec<Ready> {
         let leave = |ready: &Ready| limit.is_none_or(|limit| ready.held.since < limit);
-        let mut gone = self.sms.lock().queue.drain_where(leave);
-        gone.extend(self.email.lock().queue.drain_where(leave));
+        let mut gone = self.sms.lock().drain_where(leave);
+        gone.extend(self.email.lock().drain_where(leave));
         gone
+    }
+
+    /// Takes out what is bound to one of a channel's `gateways`; with `keep`, also what may go through
+    /// any, but for so many of the least urgent for which `is_worth` holds.
+    pub fn drain_stuck(
+        &self,
+        channel: Channel,
+        gateways: &[&str],
+        keep: Option<usize>,
+        is_worth: impl Fn(&Held) -> bool,
+    ) -> Vec<Ready> {
+        let mut side = self.side(channel).lock();
+        side.drain_stuck(gateways, keep, |ready| is_worth(&ready.held))
     }
 }

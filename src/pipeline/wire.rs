@@ -138,8 +138,18 @@ impl Flight {
             return self.too_slow();
         }
         self.line.took(took);
+        self.count(&outcome, now);
         record::wire(&route.name, outcome.as_str(), took);
         Some(outcome)
+    }
+
+    /// Counts it for the gateway's health, without the time that it waited for its slot.
+    fn count(&self, outcome: &Outcome, began: Monotonic) {
+        let took = self.deps.clock.monotonic().since(self.starts_at.max(began));
+        let (name, delivery) = (&self.line.route.name, self.ready.outbound.delivery);
+        if self.line.vitals.count(name, delivery, outcome, took) {
+            self.deps.bells.health.notify_one();
+        }
     }
 
     /// The gateway was too slow for the slot. Once is nobody's fault; a message that is late again and

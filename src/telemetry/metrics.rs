@@ -92,6 +92,14 @@ names! {
         "Recipients asked for as urgent above the agency's quota, by agency";
     AddressOverLimit = Counter "budstikke_address_over_limit_total",
         "Times that a message waits because its address got enough within the hour, by channel";
+    GatewayCircuit = Gauge "budstikke_gateway_circuit",
+        "1 while a gateway's circuit is open and only probes go there, else 0; by gateway";
+    GatewayWeight = Gauge "budstikke_gateway_weight",
+        "The weight that a gateway's health leaves it; the configured one when it is well; by gateway";
+    Probes = Counter "budstikke_probes_total",
+        "Probes through open circuits, by gateway and result: taken, failed, unclear";
+    RetriesHeld = Counter "budstikke_retries_held_total",
+        "Retries that had to wait because the gateway's retry budget was spent, by gateway";
     Erased = Counter "budstikke_erased_total", "What retention erased, by kind";
 }
 
@@ -104,6 +112,7 @@ const RESULTS_OF_JOBS: [&str; 5] = [
 ];
 const RESULTS_OF_RECEIPTS: [&str; 3] = ["applied", "parked", "repeated"];
 const OUTCOMES: [&str; 5] = ["accepted", "transient", "permanent", "channel", "unknown"];
+const PROBES: [&str; 3] = ["taken", "failed", "unclear"];
 const REGISTER_ERRORS: [&str; 2] = ["unavailable", "refused"];
 
 /// Tells the exporter what every metric means and creates the series that are known beforehand, so
@@ -126,6 +135,11 @@ pub fn describe<'a>(
             zero(Metric::Tries, &[("gateway", gateway), ("outcome", outcome)]);
         }
         zero(Metric::SlotsForfeited, &[("gateway", gateway)]);
+        zero(Metric::GatewayCircuit, &[("gateway", gateway)]);
+        zero(Metric::RetriesHeld, &[("gateway", gateway)]);
+        for result in PROBES {
+            zero(Metric::Probes, &[("gateway", gateway), ("result", result)]);
+        }
     }
     for agency in agencies {
         zero(Metric::UrgentOverQuota, &[("agency", agency.as_str())]);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use metrics::{counter, gauge, histogram};
 
+use crate::domain::health::Circuit;
 use crate::domain::ids::AgencyId;
 use crate::domain::kinds::{Channel, Lane};
 use crate::domain::status::{Reason, Status};
@@ -81,6 +82,31 @@ pub fn wire(gateway: &str, outcome: &'static str, took: Duration) {
     counter!("budstikke_tries_total", "gateway" => gateway.clone(), "outcome" => outcome)
         .increment(1);
     histogram!("budstikke_wire_seconds", "gateway" => gateway).record(took.as_secs_f64());
+}
+
+/// A gateway's circuit, and its effective weight in tenths of what the configuration counts.
+pub fn gateway(gateway: &str, circuit: Circuit, tenths: u32) {
+    let gateway = gateway.to_owned();
+    let open = f64::from(u8::from(circuit == Circuit::Open));
+    gauge!("budstikke_gateway_circuit", "gateway" => gateway.clone()).set(open);
+    gauge!("budstikke_gateway_weight", "gateway" => gateway).set(f64::from(tenths) / 10.0);
+}
+
+/// A probe was taken (`Some(true)`), failed, or its answer says nothing about the gateway.
+pub fn probe(gateway: &str, taken: Option<bool>) {
+    let result = match taken {
+        Some(true) => "taken",
+        Some(false) => "failed",
+        None => "unclear",
+    };
+    counter!("budstikke_probes_total", "gateway" => gateway.to_owned(), "result" => result)
+        .increment(1);
+}
+
+/// Retries had to wait for the gateway's budget.
+pub fn retries_held(gateway: &str, count: usize) {
+    counter!("budstikke_retries_held_total", "gateway" => gateway.to_owned())
+        .increment(count as u64);
 }
 
 /// The register was asked about so many persons.

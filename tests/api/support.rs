@@ -245,6 +245,7 @@ fn policy() -> Policy {
         poll_max: second,
         allow_synthetic: true,
         raise_lane_after: second * 600,
+        health: budstikke::domain::health::Rules::default(),
         address_limits: AddressLimits::default(),
     }
 }

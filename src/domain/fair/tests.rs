@@ -188,3 +188,21 @@ proptest::proptest! {
         proptest::prop_assert!(queue.is_empty());
     }
 }
+
+#[test]
+fn the_least_urgent_is_found_and_the_most_urgent_tier_is_told() {
+    let mut queue = FairQueue::default();
+    for tier in [Tier::Normal, Tier::Urgent, Tier::Bulk, Tier::Raised] {
+        queue.push(AgencyNo(1), 1, tier, 1, 0);
+    }
+    queue.push(AgencyNo(2), 1, Tier::Bulk, 1, 0);
+    queue.close(AgencyNo(2));
+    let mut tiers = Vec::new();
+    while let Some(front) = queue.front() {
+        let taken = queue.pop_least_urgent().map(|(_, tier, ..)| tier);
+        tiers.push((front, taken.unwrap()));
+    }
+    let least = [Tier::Bulk, Tier::Normal, Tier::Raised, Tier::Urgent];
+    assert_eq!(tiers, least.map(|tier| (Tier::Urgent, tier)));
+    assert_eq!(queue.len(), 1, "the closed agency's is left alone");
+}
