@@ -27,14 +27,14 @@ pub struct RetryBudget {
 }
 
 impl RetryBudget {
-    /// A budget that begins with one retry. `now` is a time on a clock that never jumps, from any
+    /// A budget that begins with what may be kept of the floor. `now` is a time on a clock that never jumps, from any
     /// start.
     pub const fn new(now: Duration) -> Self {
         Self {
             seconds: VecDeque::new(),
             firsts: 0,
             paid: 0,
-            floor: 1.0,
+            floor: FLOOR_KEEPS * FLOOR,
             floor_at: now,
         }
     }
@@ -103,7 +103,7 @@ mod tests {
             budget.spend(at(second), 1, 0, room as u64);
             went += room;
         }
-        assert_eq!(went, 60);
+        assert_eq!(went, 64, "what was kept, and one a second");
         assert_eq!(budget.room(at(1_000), 1), 5, "little of it is kept");
     }
 
@@ -112,8 +112,7 @@ mod tests {
         let mut went = 0;
         for _ in 0..50 {
             let mut budget = RetryBudget::new(at(0));
-            budget.spend(at(0), 50, 0, 1);
-            for second in 1..=600 {
+            for second in 0..600 {
                 let room = budget.room(at(second), 50);
                 budget.spend(at(second), 50, 0, room as u64);
                 went += room;
@@ -125,7 +124,7 @@ mod tests {
     #[test]
     fn a_tenth_of_the_first_tries_of_a_minute_goes_again() {
         let mut budget = RetryBudget::new(at(0));
-        budget.spend(at(0), 1, 1_000, 1);
+        budget.spend(at(0), 1, 1_000, 5);
         assert_eq!(budget.room(at(0), 1), 100);
         budget.spend(at(0), 1, 0, 100);
         assert_eq!(budget.room(at(0), 1), 0);

