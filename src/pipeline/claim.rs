@@ -132,19 +132,13 @@ impl Claimer {
     }
 
     /// What a claim in doubt took and nobody holds goes back. Everything that is held legitimately is
-    /// younger than this, or has an open try.
+    /// younger than this, or has an open try; should something be older all the same, its claim is
+    /// over and it is fenced.
     async fn find_strays(&self) {
         if !self.in_doubt.load(Ordering::Relaxed) {
             return;
         }
-        let routes = &self.deps.routes;
-        let slowest = routes
-            .sms
-            .iter()
-            .chain(&routes.email)
-            .map(|route| route.deadline)
-            .max();
-        let old = self.deps.policy.hold_for + slowest.unwrap_or_default() + Duration::from_mins(1);
+        let old = self.deps.policy.hold_for + Duration::from_mins(1);
         let found = self
             .deps
             .store
