@@ -249,9 +249,9 @@ fn quiet(fleet: &mut Fleet, end: u64) {
             return false;
         }
         next = now + S / 2;
-        is_quiet(&fleet.outside)
+        is_quiet(fleet)
     });
-    if !is_quiet(&fleet.outside) {
+    if !is_quiet(fleet) {
         let open = verdict::open(&fleet.outside);
         fleet.outside.violation(format!(
             "I-1, I-16: after 15 minutes without faults there is still work: {open}"
@@ -262,10 +262,15 @@ fn quiet(fleet: &mut Fleet, end: u64) {
     fleet.until(end, |_| false);
 }
 
-fn is_quiet(outside: &Outside) -> bool {
+fn is_quiet(fleet: &Fleet) -> bool {
+    let outside = &fleet.outside;
     let state = outside.state.lock();
     let day = u8::try_from(outside.sim.now() / (86_000 * S)).unwrap_or(u8::MAX);
-    state.receipts_open == 0 && state.broker.is_empty() && verdict::all_ended(&state.oracle, day)
+    let told = state.receipts_open == 0
+        && state.broker.is_empty()
+        && verdict::all_ended(&state.oracle, day);
+    drop(state);
+    told && verdict::unsettled(fleet, day).is_empty()
 }
 
 /// Everybody goes home, and the next day begins.

@@ -141,6 +141,18 @@ fn feeds(fleet: &Fleet) -> Vec<String> {
                 ));
             }
         }
+    });
+    drop(state);
+    wrong.extend(unsettled(fleet, u8::MAX));
+    wrong
+}
+
+/// What the store still has to do, occasions after `day` left out. A receipt that corrects a
+/// delivery may begin another one long after its job was finished.
+pub fn unsettled(fleet: &Fleet, day: u8) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let state = fleet.outside.state.lock();
+    fleet.store_runtime.block_on(async {
         for known in state
             .oracle
             .jobs
@@ -155,7 +167,7 @@ fn feeds(fleet: &Fleet) -> Vec<String> {
                 .await
                 .unwrap();
             for fact in page.map(|page| page.facts).unwrap_or_default() {
-                if !fact.status.is_settled() {
+                if !fact.status.is_settled() && fact.occasion <= day {
                     wrong.push(format!(
                         "I-1: {name}/{} ends as {}",
                         fact.reference, fact.status
