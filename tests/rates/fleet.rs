@@ -125,7 +125,7 @@ impl Fleet {
         };
         let message = match channel {
             "sms" => json!({"nb": {"sms": text}}),
-            _ => json!({"nb": {"subject": "Varsel", "email": text}}),
+            _ => json!({"nb": {"email": {"subject": "Varsel", "text": text}}}),
         };
         let recipients: Vec<Value> = (first..first + count).map(recipient).collect();
         let job = json!({

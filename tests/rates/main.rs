@@ -6,5 +6,6 @@
 mod bound;
 mod fleet;
 mod measured;
+mod pauses;
 mod real;
 mod slow;

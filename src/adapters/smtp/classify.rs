@@ -1,5 +1,7 @@
 //! What an answer means, given how far the dialogue had come. Pure.
 
+use std::time::Duration;
+
 use super::wire::Reply;
 use crate::domain::outcome::{Fault, Outcome};
 use crate::domain::status::Reason;
@@ -84,6 +86,7 @@ pub fn classify(stage: Stage, answer: &Answer) -> Outcome {
             _answer,
         ) => CHANNEL,
         (Stage::MailFrom, Answer::Reply(reply)) => at_sender(reply),
+        (stage, Answer::Reply(reply)) if is_busy(stage, reply) => BUSY,
         (Stage::RcptTo | Stage::Data | Stage::Body, Answer::Reply(reply)) => at_message(reply),
         (Stage::AfterDot, Answer::Reply(reply)) => after_dot(reply),
         (
@@ -107,6 +110,11 @@ pub fn classify(stage: Stage, answer: &Answer) -> Outcome {
 }
 
 const CHANNEL: Outcome = Outcome::NotSent(Fault::Channel { retry_after: None });
+/// About the relay's host, but found out with this message, which may be the cause: it waits as after
+/// a fault of its own, and the fleet holds back for a moment.
+const BUSY: Outcome = Outcome::NotSent(Fault::Transient {
+    retry_after: Some(Duration::from_secs(2)),
+});
 const TRANSIENT: Outcome = Outcome::NotSent(Fault::Transient { retry_after: None });
 
 const fn permanent(reason: Reason) -> Outcome {
@@ -117,6 +125,16 @@ const fn permanent(reason: Reason) -> Outcome {
 fn about_us(reply: &Reply) -> bool {
     matches!(reply.code(), 421 | 454 | 530 | 534 | 535 | 538)
         || matches!(reply.enhanced(), Some((_, 1, 7 | 8)))
+}
+
+/// Whether the relay says that its host cannot work now: 451 or 452 about the system (RFC 3463,
+/// X.3.X), or a plain 451 once the recipient was taken. At RCPT a plain one means greylisting.
+fn is_busy(stage: Stage, reply: &Reply) -> bool {
+    match (reply.code(), reply.enhanced()) {
+        (451 | 452, Some((_, subject, _))) => stage >= Stage::RcptTo && subject == 3,
+        (451, None) => stage >= Stage::Data,
+        _ => false,
+    }
 }
 
 fn at_sender(reply: &Reply) -> Outcome {
@@ -203,12 +221,21 @@ mod tests {
             (RcptTo, 421, "bye", CHANNEL),
             (RcptTo, 454, "4.7.1 relay access denied", CHANNEL),
             (Data, 421, "bye", CHANNEL),
-            (Data, 451, "later", TRANSIENT),
+            (RcptTo, 451, "4.3.0 later", BUSY),
+            (RcptTo, 451, "4.7.1 greylisted", TRANSIENT),
+            (RcptTo, 452, "4.3.1 full", BUSY),
+            (Data, 451, "later", BUSY),
+            (Data, 451, "4.3.0 later", BUSY),
+            (Data, 451, "4.7.1 later", TRANSIENT),
+            (Data, 454, "4.3.0 later", CHANNEL),
+            (AfterDot, 454, "later", CHANNEL),
             (Data, 554, "no", REFUSED),
             (Data, 250, "out of step", TRANSIENT),
             (AfterDot, 250, "2.0.0 queued as A1", accepted(Some("A1"))),
             (AfterDot, 250, "ok", accepted(None)),
-            (AfterDot, 451, "later", TRANSIENT),
+            (AfterDot, 451, "later", BUSY),
+            (AfterDot, 451, "4.7.1 milter says later", TRANSIENT),
+            (AfterDot, 452, "4.3.1 full", BUSY),
             (AfterDot, 452, "full", TRANSIENT),
             (AfterDot, 421, "bye", CHANNEL),
             (AfterDot, 550, "5.1.1 unknown", INVALID),

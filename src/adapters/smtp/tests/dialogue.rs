@@ -11,6 +11,9 @@ use crate::sandbox::mail::{Act, At, Rule, Script};
 
 const CHANNEL: Outcome = Outcome::NotSent(Fault::Channel { retry_after: None });
 const TRANSIENT: Outcome = Outcome::NotSent(Fault::Transient { retry_after: None });
+const BUSY: Outcome = Outcome::NotSent(Fault::Transient {
+    retry_after: Some(Duration::from_secs(2)),
+});
 const INVALID: Outcome = Outcome::NotSent(Fault::Permanent {
     reason: Reason::InvalidAddress,
 });
@@ -83,10 +86,15 @@ async fn a_refusal_means_what_its_stage_and_code_say() {
             (At::RcptTo, "452 4.5.3 too many", TRANSIENT),
             (At::RcptTo, "421 4.7.0 too many errors", CHANNEL),
             (At::Data, "421 4.3.2 going down", CHANNEL),
-            (At::Data, "451 4.3.0 later", TRANSIENT),
+            (At::RcptTo, "451 4.3.0 later", BUSY),
+            (At::RcptTo, "454 4.7.1 relay access denied", CHANNEL),
+            (At::MailFrom, "454 4.7.0 later", CHANNEL),
+            (At::Data, "451 4.3.0 later", BUSY),
+            (At::Data, "454 4.3.0 later", CHANNEL),
             (At::Data, "554 5.7.1 no", REFUSED),
             (At::Dot, "421 4.3.2 going down", CHANNEL),
-            (At::Dot, "451 4.3.0 later", TRANSIENT),
+            (At::Dot, "451 4.3.0 later", BUSY),
+            (At::Dot, "454 4.3.0 later", CHANNEL),
             (At::Dot, "554 5.7.1 spam", REFUSED),
             (At::Dot, "354 what", Outcome::Unknown),
         ] {

@@ -6,5 +6,6 @@ mod letters;
 mod load;
 mod misbehaviour;
 mod odd_servers;
+mod slots;
 mod support;
 mod tls;
