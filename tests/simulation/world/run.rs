@@ -91,6 +91,7 @@ fn policy(rng: &mut Rng) -> Policy {
         allow_synthetic: true,
         raise_lane_after: Duration::from_secs(40),
         address_limits: AddressLimits::default(),
+        health: budstikke::domain::health::Rules::default(),
     }
 }
 
