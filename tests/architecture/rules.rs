@@ -18,7 +18,7 @@ const NOT_IN_DOMAIN: [&str; 10] = [
 ];
 
 /// Adapters that others may build on; all others know nothing of each other.
-const SHARED_ADAPTERS: [&str; 0] = [];
+const SHARED_ADAPTERS: [&str; 3] = ["https", "jose", "maskinporten"];
 
 /// Names only what the table in `src/lib.rs` allows, and no other adapter.
 pub(crate) fn directions(source: &Source, layers: &Layers) -> Vec<String> {

@@ -9,7 +9,6 @@ pub(super) mod client;
 mod dial;
 mod pool;
 mod probe;
-mod retry_after;
 pub(super) mod setup;
 mod turnstile;
 pub(super) mod verdict;

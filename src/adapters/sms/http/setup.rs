@@ -1,9 +1,6 @@
 //! What a client is made of: credentials, certificates, and what can be wrong with them.
 
-use std::sync::Arc;
-
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use url::Url;
 
 use crate::adapters::sms::settings::Auth;
 use crate::ports::BoxError;
@@ -60,24 +57,4 @@ pub(super) fn credentials(auth: &Auth, basic: BasicAuth) -> Option<HeaderMap> {
     value.set_sensitive(true);
     headers.insert(name, value);
     Some(headers)
-}
-
-/// TLS with ring and the machine's own root certificates; without certificates for plain `http`,
-/// where loading them would be wasted.
-pub(super) fn tls(url: &Url) -> Result<rustls::ClientConfig, BoxError> {
-    let mut roots = rustls::RootCertStore::empty();
-    if url.scheme() == "https" {
-        let found = rustls_native_certs::load_native_certs();
-        roots.add_parsable_certificates(found.certs);
-        if roots.is_empty() {
-            return Err("no root certificates on this machine; install ca-certificates".into());
-        }
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
 }

@@ -9,7 +9,7 @@ const LONGEST: Duration = Duration::from_hours(1);
 
 /// How long to wait from `now`; at most one hour, zero for a date that has passed. `None` if the
 /// value is neither.
-pub(super) fn parse(value: &str, now: Timestamp) -> Option<Duration> {
+pub(in crate::adapters) fn parse(value: &str, now: Timestamp) -> Option<Duration> {
     let value = value.trim();
     let wait = if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         value.parse().map_or(LONGEST, Duration::from_secs)

@@ -1,0 +1,4 @@
+//! Signed JSON (JWS, RFC 7515) with RSA keys: what we sign for Maskinporten, and what others sign
+//! for us.
+
+pub mod wire;
