@@ -204,12 +204,11 @@ fn json_settings(json: &JsonSms) -> JsonSettings {
 pub fn register(
     config: &Config,
     store: &Arc<dyn Store>,
+    clock: &Arc<dyn Clock>,
 ) -> anyhow::Result<Arc<dyn ContactRegister>> {
     match config.register.kind {
         RegisterKind::Local => Ok(Arc::new(LocalRegister::new(Arc::clone(store)))),
-        RegisterKind::Krr => Err(anyhow!(
-            "register.kind = \"krr\" is not available in this build; use \"local\""
-        )),
+        RegisterKind::Krr => super::krr::register(config, clock),
     }
 }
 
@@ -266,7 +265,7 @@ pub async fn deps(
     name: &str,
 ) -> anyhow::Result<Deps> {
     let parts = Parts {
-        register: register(config, &store)?,
+        register: register(config, &store, &clock)?,
         directory: directory(config, store.as_ref()).await?,
         routes: routes(config, &clock)?,
         policy: policy(config)?,

@@ -3,6 +3,7 @@
 pub mod agencies;
 pub mod build;
 pub mod http;
+mod krr;
 pub mod lifecycle;
 pub mod probe;
 pub mod process;

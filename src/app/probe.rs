@@ -77,10 +77,10 @@ async fn store_and_register(config: &Config, limit: Duration) -> Vec<Finding> {
         party: "database".into(),
         result: database,
     }];
-    let register = match build::register(config, &store) {
+    let register = match build::register(config, &store, &build::clock()) {
         Ok(register) => match tokio::time::timeout(limit, register.probe()).await {
             Ok(Ok(())) => Ok("answers".to_owned()),
-            Ok(Err(error)) => Err(error.to_string()),
+            Ok(Err(error)) => Err(format!("{:#}", anyhow::Error::new(error))),
             Err(_late) => Err(format!("no answer in {} s", limit.as_secs())),
         },
         Err(error) => Err(format!("{error:#}")),

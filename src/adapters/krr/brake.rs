@@ -112,11 +112,7 @@ impl Brake {
         Self::held(&mut self.state.lock(), consumer, self.clock.monotonic())
     }
 
-    fn held(
-        state: &mut State,
-        consumer: Option<&OrgNumber>,
-        now: Monotonic,
-    ) -> Result<(), Held> {
+    fn held(state: &mut State, consumer: Option<&OrgNumber>, now: Monotonic) -> Result<(), Held> {
         if let Some(until) = state.open_until.filter(|until| now < *until) {
             return Err(Held::Open(until.since(now)));
         }
@@ -136,7 +132,9 @@ impl Brake {
         let pause = REFUSED_PAUSE.mul_f64(0.75 + 0.5 * self.entropy.unit());
         let until = self.clock.monotonic().plus(pause);
         let mut state = self.state.lock();
-        state.refused.insert(consumer.cloned(), (until, text.to_owned()));
+        state
+            .refused
+            .insert(consumer.cloned(), (until, text.to_owned()));
     }
 }
 
@@ -158,7 +156,9 @@ impl Leave<'_> {
             state.failures = state.failures.saturating_add(1);
         }
         let doubled = FIRST_PAUSE.saturating_mul(1 << (state.failures.saturating_sub(1)).min(10));
-        let own = doubled.min(LONGEST_PAUSE).mul_f64(0.5 + 0.5 * brake.entropy.unit());
+        let own = doubled
+            .min(LONGEST_PAUSE)
+            .mul_f64(0.5 + 0.5 * brake.entropy.unit());
         let pause = retry_after.map_or(own, |asked| asked.max(FIRST_PAUSE));
         let until = state.open_until.max(Some(now.plus(pause)));
         state.open_until = until;

@@ -64,7 +64,10 @@ mod tests {
             assert_eq!(classify(status), verdict, "{status}");
         }
         for status in [301, 302, 308, 403, 404, 405, 406, 410, 415] {
-            assert!(matches!(classify(status), Verdict::Forbidden(_)), "{status}");
+            assert!(
+                matches!(classify(status), Verdict::Forbidden(_)),
+                "{status}"
+            );
         }
     }
 }

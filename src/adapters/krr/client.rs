@@ -95,7 +95,9 @@ impl Client {
             .bearer_auth(token.expose())
             .header(ACCEPT, accept)
             .json(&body);
-        self.caller.call(request, self.limits, self.clock.now()).await
+        self.caller
+            .call(request, self.limits, self.clock.now())
+            .await
     }
 
     /// Reads the body of a success.

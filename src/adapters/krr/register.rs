@@ -96,7 +96,10 @@ impl KrrRegister {
             return Ok(first.contacts);
         }
         if first.contacts.is_empty() && persons.len() > 1 {
-            return Err(unavailable(None, "its answer holds none of those asked about"));
+            return Err(unavailable(
+                None,
+                "its answer holds none of those asked about",
+            ));
         }
         let second = self.readable(consumer, &first.missing).await?;
         if !second.missing.is_empty() {
@@ -278,7 +281,9 @@ fn unavailable(retry_after: Option<Duration>, source: impl Into<BoxError>) -> Re
 
 fn held(held: Held) -> RegisterError {
     match held {
-        Held::Open(pause) => unavailable(Some(pause), "it failed a moment ago; it is left in peace"),
+        Held::Open(pause) => {
+            unavailable(Some(pause), "it failed a moment ago; it is left in peace")
+        }
         Held::Refused(text) => RegisterError::Forbidden(text),
     }
 }

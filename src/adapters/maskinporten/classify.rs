@@ -84,7 +84,9 @@ fn advice(status: u16, code: &str) -> &'static str {
             "it does not know the client; check client_id, and that issuer is of the environment \
              (test or production) where the client was registered"
         }
-        "MP-110" => "issuer is not what it calls itself; write it exactly, with the slash at its end",
+        "MP-110" => {
+            "issuer is not what it calls itself; write it exactly, with the slash at its end"
+        }
         "MP-120" | "MP-121" => {
             "the key or certificate has expired or is not registered on the client; register a new \
              one in the self-service portal and set key_file with key_id or certificate_file"
@@ -116,7 +118,9 @@ fn advice(status: u16, code: &str) -> &'static str {
         }
         _ => match status {
             301 | 302 | 303 | 307 | 308 => "it has moved; set issuer to its new address",
-            404 => "there is no token endpoint; check issuer: the token is asked for at issuer + \"token\"",
+            404 => {
+                "there is no token endpoint; check issuer: the token is asked for at issuer + \"token\""
+            }
             _ => "check client_id, key, scope and consumer_org against the self-service portal",
         },
     }
@@ -145,7 +149,10 @@ mod tests {
             );
             let text = said(400, &body);
             let generic = "against the self-service portal";
-            assert!(text.contains(&format!("invalid_grant, MP-{code}")), "{text}");
+            assert!(
+                text.contains(&format!("invalid_grant, MP-{code}")),
+                "{text}"
+            );
             assert!(!text.contains(generic), "{text}");
             assert_eq!(text.starts_with("clock"), code == "130", "{text}");
         }
@@ -162,13 +169,25 @@ mod tests {
         for status in [408, 425, 429, 500, 502, 503, 504] {
             assert_eq!(said(status, "{}"), "Maskinporten gives no token for now");
         }
-        for (status, part) in [(404, "issuer"), (302, "moved"), (400, "self-service"), (401, "self-service")] {
+        for (status, part) in [
+            (404, "issuer"),
+            (302, "moved"),
+            (400, "self-service"),
+            (401, "self-service"),
+        ] {
             assert!(said(status, "<html>").contains(part), "{status}");
         }
         for odd in ["", "<html>", "{}", r#"{"access_token":"","expires_in":1}"#] {
-            assert_eq!(said(200, odd), "Maskinporten gives no token for now", "{odd}");
+            assert_eq!(
+                said(200, odd),
+                "Maskinporten gives no token for now",
+                "{odd}"
+            );
         }
-        assert_eq!(said(200, r#"{"access_token":"x","expires_in":599,"new":1}"#), "token");
+        assert_eq!(
+            said(200, r#"{"access_token":"x","expires_in":599,"new":1}"#),
+            "token"
+        );
     }
 
     #[test]

@@ -107,7 +107,11 @@ impl Slot {
     /// The token was refused; unless it is a newer one already, nobody uses it again.
     pub(super) fn forget(&self, token: &AccessToken) {
         let mut state = self.state.lock();
-        if state.token.as_ref().is_some_and(|kept| kept.token.is(token)) {
+        if state
+            .token
+            .as_ref()
+            .is_some_and(|kept| kept.token.is(token))
+        {
             state.token = None;
         }
     }
@@ -125,7 +129,13 @@ impl Slot {
         }
     }
 
-    fn keep(&self, reply: TokenReply, audience: &Audience, asked: Monotonic, unit: f64) -> AccessToken {
+    fn keep(
+        &self,
+        reply: TokenReply,
+        audience: &Audience,
+        asked: Monotonic,
+        unit: f64,
+    ) -> AccessToken {
         let life = Duration::from_secs(reply.expires_in);
         // Renewed with 10 to 30 % of its life left, so that a fleet does not renew at once.
         let renew = life.mul_f64(0.7 + 0.2 * unit);

@@ -56,7 +56,10 @@ impl AccessToken {
 
     /// Whether it was granted with that scope.
     pub fn has_scope(&self, scope: &str) -> bool {
-        self.0.scope.split_ascii_whitespace().any(|one| one == scope)
+        self.0
+            .scope
+            .split_ascii_whitespace()
+            .any(|one| one == scope)
     }
 
     pub(super) fn is(&self, other: &Self) -> bool {

@@ -1,4 +1,4 @@
-//! The command: both servers until Ctrl-C, a line for every second in which something came.
+//! The command: all servers until Ctrl-C, a line for every second in which something came.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -7,7 +7,8 @@ use anyhow::{Context as _, anyhow};
 use clap::Args;
 
 use super::knobs::{FaultArgs, Listen};
-use super::tally::Tally;
+use super::register::RegisterArgs;
+use super::tally::{All, Tally};
 use crate::adapters::sms::GatewayKind;
 use crate::app::process;
 use crate::cli::args::Global;
@@ -15,7 +16,7 @@ use crate::cli::context::{Failure, note, say, say_json};
 use crate::sandbox::mail::MailServer;
 use crate::sandbox::sms::SmsServer;
 
-/// Run a fake SMS gateway and a fake mail server with knobs for faults; nothing leaves this machine.
+/// Run a fake SMS gateway, mail server and register with knobs for faults; nothing leaves this machine.
 #[derive(Debug, Args)]
 pub struct Sandbox {
     /// Where the SMS gateway listens (kind json at /sms, kind kannel at /cgi-bin/sendsms), or off.
@@ -26,6 +27,8 @@ pub struct Sandbox {
     smtp: Listen,
     #[command(flatten)]
     faults: FaultArgs,
+    #[command(flatten)]
+    register: RegisterArgs,
     /// End after this time, such as 30s; without it, after Ctrl-C.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     r#for: Option<Duration>,
@@ -37,9 +40,9 @@ impl Sandbox {
     /// # Errors
     /// [`Failure`] when an address cannot be listened on.
     pub async fn run(&self, global: &Global) -> Result<ExitCode, Failure> {
-        if self.sms == Listen::Off && self.smtp == Listen::Off {
+        if self.sms == Listen::Off && self.smtp == Listen::Off && self.register.is_off() {
             return Err(Failure::Other(anyhow!(
-                "--sms off and --smtp off leave nothing to run"
+                "--sms, --smtp, --register and --maskinporten are off: that leaves nothing to run"
             )));
         }
         if self.faults.fail + self.faults.unknown > 1.0 {
@@ -56,12 +59,18 @@ impl Sandbox {
         if let Some(server) = &mail {
             note(format!("mail server: {}", server.url()));
         }
+        let register = self.register.start().await?;
+        let all = All {
+            sms: sms.as_ref(),
+            mail: mail.as_ref(),
+            krr: register.krr.as_ref(),
+        };
         tokio::select! {
             () = process::asked_to_stop() => {}
             () = over(self.r#for) => {}
-            () = tell(sms.as_ref(), mail.as_ref()) => {}
+            () = tell(all) => {}
         }
-        let tally = Tally::of(sms.as_ref(), mail.as_ref());
+        let tally = Tally::of(all);
         if global.json {
             say_json(&tally.to_json(sms.as_ref()));
         } else {
@@ -70,6 +79,7 @@ impl Sandbox {
         if let Some(server) = sms {
             server.stop().await;
         }
+        register.stop().await;
         Ok(ExitCode::SUCCESS)
     }
 
@@ -102,13 +112,13 @@ async fn over(time: Option<Duration>) {
 }
 
 /// Tells every second what came in it; quiet while nothing does.
-async fn tell(sms: Option<&SmsServer>, mail: Option<&MailServer>) {
-    let mut before = Tally::of(sms, mail);
+async fn tell(all: All<'_>) {
+    let mut before = Tally::of(all);
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
     ticks.tick().await;
     loop {
         ticks.tick().await;
-        let now = Tally::of(sms, mail);
+        let now = Tally::of(all);
         if now != before {
             note(now.line(&before));
         }

@@ -1,4 +1,4 @@
-//! From the command line's numbers to the behaviour of both servers. Pure.
+//! From the command line's numbers to the behaviour of SMS gateway and mail server. Pure.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -76,7 +76,7 @@ pub struct FaultArgs {
     pub report_twice: f64,
 }
 
-fn rate(text: &str) -> Result<f64, String> {
+pub(super) fn rate(text: &str) -> Result<f64, String> {
     text.parse()
         .ok()
         .filter(|rate| (0.0..=1.0).contains(rate))

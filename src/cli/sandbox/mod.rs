@@ -1,7 +1,8 @@
-//! `budstikke sandbox`: a fake SMS gateway and mail server with knobs for faults.
+//! `budstikke sandbox`: a fake SMS gateway, mail server and register with knobs for faults.
 
 mod command;
 pub mod knobs;
+mod register;
 mod tally;
 
 pub use command::Sandbox;

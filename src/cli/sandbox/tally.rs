@@ -1,16 +1,26 @@
-//! What both servers have seen.
+//! What the servers have seen.
 
 use serde_json::{Value, json};
 
 use crate::cli::submit::report::grouped;
+use crate::sandbox::krr::KrrServer;
 use crate::sandbox::mail::{At, MailServer};
 use crate::sandbox::sms::{Fault, SmsServer};
+
+/// The servers that run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct All<'a> {
+    pub(super) sms: Option<&'a SmsServer>,
+    pub(super) mail: Option<&'a MailServer>,
+    pub(super) krr: Option<&'a KrrServer>,
+}
 
 /// Counts of one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     pub(super) sms: Option<SmsTally>,
     pub(super) mail: Option<MailTally>,
+    pub(super) register: Option<RegisterTally>,
 }
 
 /// The SMS gateway's.
@@ -33,11 +43,22 @@ pub(super) struct MailTally {
     connections: u64,
 }
 
+/// The register's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct RegisterTally {
+    calls: u64,
+    persons: u64,
+}
+
 impl Tally {
     /// Counts now.
-    pub(super) fn of(sms: Option<&SmsServer>, mail: Option<&MailServer>) -> Self {
+    pub(super) fn of(all: All<'_>) -> Self {
         Self {
-            sms: sms.map(|server| {
+            register: all.krr.map(|server| RegisterTally {
+                calls: server.calls().count() as u64,
+                persons: server.calls().persons() as u64,
+            }),
+            sms: all.sms.map(|server| {
                 let (inbox, counters) = (server.inbox(), server.counters());
                 SmsTally {
                     arrived: counters.arrived(),
@@ -49,7 +70,7 @@ impl Tally {
                     reports_lost: counters.reports_lost(),
                 }
             }),
-            mail: mail.map(|server| MailTally {
+            mail: all.mail.map(|server| MailTally {
                 taken: server.mailbox().count(),
                 faults: At::ALL.iter().map(|at| server.thrown(*at)).sum(),
                 connections: server.connections().total,
@@ -78,6 +99,14 @@ impl Tally {
                 grouped(now.faults)
             ));
         }
+        if let Some(now) = self.register {
+            let then = before.register.unwrap_or_default();
+            parts.push(format!(
+                "register {:>7} persons/s  {:>9} calls",
+                grouped(now.persons.saturating_sub(then.persons)),
+                grouped(now.calls)
+            ));
+        }
         parts.join("   ")
     }
 
@@ -102,6 +131,10 @@ impl Tally {
         if let Some(tally) = self.mail {
             let mail = json!({"taken": tally.taken, "faults": tally.faults, "connections": tally.connections});
             summary.insert("mail".into(), mail);
+        }
+        if let Some(tally) = self.register {
+            let register = json!({"calls": tally.calls, "persons": tally.persons});
+            summary.insert("register".into(), register);
         }
         Value::Object(summary)
     }
@@ -128,6 +161,13 @@ impl Tally {
                 grouped(mail.taken),
                 grouped(mail.connections),
                 grouped(mail.faults)
+            ));
+        }
+        if let Some(register) = self.register {
+            lines.push(format!(
+                "register: {} persons in {} calls",
+                grouped(register.persons),
+                grouped(register.calls)
             ));
         }
         lines.join("\n")

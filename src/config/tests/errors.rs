@@ -159,6 +159,7 @@ fn what_contradicts_itself_is_found_where_it_was_written() {
         buckets = [1.0, 0.5]
         [register]
         kind = "krr"
+        allow_synthetic = true
         [register.krr.maskinporten]
         client_id = "c"
         key = "k"
@@ -187,6 +188,40 @@ fn what_contradicts_itself_is_found_where_it_was_written() {
 fn krr_must_be_described_to_be_used() {
     insta::assert_snapshot!(wrong(&["[register]\nkind = \"krr\""], &[]), @r#"the configuration is wrong: register.krr (in a.toml): is required with kind = "krr""#);
     insta::assert_snapshot!(wrong(&["[register]\nkind = \"krr\"\n[register.krr]"], &[]), @"the configuration is wrong: register.krr.maskinporten (in a.toml): is missing; it has no default");
+}
+
+#[test]
+fn what_would_ask_the_wrong_register_or_let_numbers_out_is_refused() {
+    let text = r#"
+        [register]
+        kind = "krr"
+        [register.krr]
+        answers = "jose"
+        [register.krr.maskinporten]
+        client_id = "c"
+        key = "k"
+        key_id = "1"
+        certificate_file = "c.pem"
+        issuer = "https://maskinporten.no"
+        scope = "krr:global/digitalpost.read"
+        consumer_org = "123"
+    "#;
+    insta::assert_snapshot!(wrong(&[text], &[]), @"");
+    let text = text.replace("consumer_org = \"123\"", "");
+    insta::assert_snapshot!(wrong(&[&text], &[]), @"");
+    let text = r#"
+        [register]
+        kind = "krr"
+        allow_synthetic = true
+        [register.krr]
+        url = "https://kontaktregisteret.no"
+        keys_url = "http://keys.example"
+        [register.krr.maskinporten]
+        client_id = "c"
+        key = "k"
+        issuer = "http://maskinporten.example/"
+    "#;
+    insta::assert_snapshot!(wrong(&[text], &[]), @"");
 }
 
 #[test]

@@ -14,6 +14,7 @@ const SECRETS: &str = r#"
     bounce_token = "hunter2"
     [register]
     kind = "krr"
+    allow_synthetic = true
     [register.krr.maskinporten]
     client_id = "c"
     key = "hunter2"

@@ -10,7 +10,6 @@ use axum::response::{IntoResponse, Response};
 use parking_lot::RwLock;
 use tokio_util::sync::CancellationToken;
 
-use super::connection::Grip;
 use super::counters::Counters;
 use super::dice::{Throw, unit, within};
 use super::fault::Fault;
@@ -18,6 +17,7 @@ use super::inbox::{Inbox, Taken};
 use super::knobs::{Knobs, Repeats};
 use super::reports::Reporter;
 use super::wire::{self, Arrival, JsonMessage, KannelMessage};
+use crate::sandbox::connection::Grip;
 
 /// What all handlers share.
 #[derive(Debug, Clone)]

@@ -2,7 +2,6 @@
 //! is told.
 
 mod callback;
-mod connection;
 mod counters;
 mod dice;
 mod fault;

@@ -12,13 +12,13 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::connection::{Grip, ResettableListener};
 use super::counters::Counters;
 use super::handler::{self, Shared};
 use super::inbox::Inbox;
 use super::knobs::Knobs;
 use super::reports::Reporter;
 use crate::adapters::sms::wire::GatewayKind;
+use crate::sandbox::connection::{Grip, ResettableListener};
 
 /// How long stopping waits for what is going on.
 const LAST_WORDS: Duration = Duration::from_secs(2);

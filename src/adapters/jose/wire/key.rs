@@ -9,6 +9,7 @@ use ring::signature::RsaPublicKeyComponents;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
 use super::provider;
 
@@ -86,6 +87,16 @@ impl PublicKey {
             "kty": "RSA", "use": "sig", "kid": kid,
             "n": URL_SAFE_NO_PAD.encode(&self.n), "e": URL_SAFE_NO_PAD.encode(&self.e),
         })
+    }
+
+    /// The thumbprint by which many know a key (RFC 7638), SHA-256 in base64url.
+    pub fn thumbprint(&self) -> String {
+        let (e, n) = (
+            URL_SAFE_NO_PAD.encode(&self.e),
+            URL_SAFE_NO_PAD.encode(&self.n),
+        );
+        let members = format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#);
+        URL_SAFE_NO_PAD.encode(Sha256::digest(members))
     }
 
     pub(super) fn decoding(&self) -> DecodingKey {

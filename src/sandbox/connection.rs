@@ -14,11 +14,11 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A handler's grip on its connection.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Grip(Arc<AtomicBool>);
+pub(in crate::sandbox) struct Grip(Arc<AtomicBool>);
 
 impl Grip {
     /// Nothing more is written; the peer sees a reset.
-    pub(super) fn reset(&self) {
+    pub(in crate::sandbox) fn reset(&self) {
         self.0.store(true, Ordering::SeqCst);
     }
 
@@ -29,7 +29,7 @@ impl Grip {
 
 /// A TCP listener whose connections can be reset.
 #[derive(Debug)]
-pub(super) struct ResettableListener(pub(super) TcpListener);
+pub(in crate::sandbox) struct ResettableListener(pub(super) TcpListener);
 
 impl Listener for ResettableListener {
     type Io = Resettable;
@@ -47,7 +47,7 @@ impl Listener for ResettableListener {
                 }
                 // Out of file descriptors, mostly: some will be free soon.
                 Err(error) => {
-                    tracing::warn!(%error, "the sandbox SMS gateway cannot accept a connection");
+                    tracing::warn!(%error, "the sandbox cannot accept a connection");
                     tokio::time::sleep(std::time::Duration::from_millis(100)).await;
                 }
             }
@@ -66,7 +66,7 @@ impl Connected<IncomingStream<'_, ResettableListener>> for Grip {
 }
 
 #[derive(Debug)]
-pub(super) struct Resettable {
+pub(in crate::sandbox) struct Resettable {
     stream: TcpStream,
     grip: Grip,
 }

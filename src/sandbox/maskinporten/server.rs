@@ -1,0 +1,118 @@
+//! The fake's life.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::post;
+use parking_lot::RwLock;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::clients::Clients;
+use super::handler::{self, Shared};
+use super::knobs::MaskinportenKnobs;
+use super::tokens::Tokens;
+use crate::sandbox::connection::{Grip, ResettableListener};
+
+/// How long stopping waits for what is going on.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// A running fake Maskinporten; dropping it stops it.
+#[derive(Debug)]
+pub struct MaskinportenServer {
+    shared: Shared,
+    tasks: TaskTracker,
+}
+
+impl MaskinportenServer {
+    /// Starts on a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    /// As [`Self::start_on`].
+    pub async fn start(clients: Clients) -> io::Result<Self> {
+        Self::start_on((Ipv4Addr::LOCALHOST, 0).into(), clients).await
+    }
+
+    /// Starts on `address`.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on.
+    pub async fn start_on(address: SocketAddr, clients: Clients) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        let tasks = TaskTracker::new();
+        let closing = CancellationToken::new();
+        let shared = Shared {
+            issuer: format!("http://{address}/").into(),
+            clients: Arc::new(clients),
+            tokens: Tokens::default(),
+            knobs: Arc::new(RwLock::new(MaskinportenKnobs::default())),
+            requests: Arc::default(),
+            granted: Arc::default(),
+            seen: Arc::default(),
+            closing: closing.clone(),
+        };
+        let router = Router::new()
+            .route("/token", post(handler::token))
+            .with_state(shared.clone());
+        tasks.spawn(async move {
+            let serving = axum::serve(
+                ResettableListener(listener),
+                router.into_make_service_with_connect_info::<Grip>(),
+            )
+            .with_graceful_shutdown(closing.cancelled_owned());
+            if let Err(error) = serving.await {
+                tracing::error!(%error, "the sandbox Maskinporten stopped");
+            }
+        });
+        Ok(Self { shared, tasks })
+    }
+
+    /// The `issuer` setting, with the slash at its end.
+    pub fn issuer(&self) -> String {
+        self.shared.issuer.to_string()
+    }
+
+    /// The tokens it gives out.
+    pub fn tokens(&self) -> Tokens {
+        self.shared.tokens.clone()
+    }
+
+    /// Requests that arrived.
+    pub fn requests(&self) -> u64 {
+        self.shared.requests.load(Ordering::Relaxed)
+    }
+
+    /// Tokens given out.
+    pub fn granted(&self) -> u64 {
+        self.shared.granted.load(Ordering::Relaxed)
+    }
+
+    /// Changes how it behaves, from the next request on.
+    pub fn turn(&self, change: impl FnOnce(&mut MaskinportenKnobs)) {
+        change(&mut self.shared.knobs.write());
+    }
+
+    /// Stops; hanging requests are reset.
+    pub async fn stop(self) {
+        self.shared.closing.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(LAST_WORDS, self.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::debug!("the sandbox Maskinporten left connections behind");
+        }
+    }
+}
+
+impl Drop for MaskinportenServer {
+    fn drop(&mut self) {
+        self.shared.closing.cancel();
+    }
+}
