@@ -108,7 +108,11 @@ impl Brake {
         Ok(leave)
     }
 
-    fn check(&self, consumer: Option<&OrgNumber>) -> Result<(), Held> {
+    /// Whether anybody may call at all now; asked before a token is fetched in vain.
+    ///
+    /// # Errors
+    /// [`Held`].
+    pub(super) fn check(&self, consumer: Option<&OrgNumber>) -> Result<(), Held> {
         Self::held(&mut self.state.lock(), consumer, self.clock.monotonic())
     }
 

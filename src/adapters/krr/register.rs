@@ -168,6 +168,7 @@ impl KrrRegister {
             scope: self.settings.scope.clone(),
             consumer: consumer.cloned(),
         };
+        self.brake.check(consumer).map_err(held)?;
         for is_last in [false, true] {
             let token = self.tokens.get(&audience).await.map_err(no_token)?;
             if !CONTACT_SCOPES.iter().any(|scope| token.has_scope(scope)) {

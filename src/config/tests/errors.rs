@@ -206,9 +206,17 @@ fn what_would_ask_the_wrong_register_or_let_numbers_out_is_refused() {
         scope = "krr:global/digitalpost.read"
         consumer_org = "123"
     "#;
-    insta::assert_snapshot!(wrong(&[text], &[]), @"");
+    insta::assert_snapshot!(wrong(&[text], &[]), @r#"the configuration is wrong: register.krr.maskinporten.consumer_org (in a.toml): is neither an organisation number (9 digits) nor "agency""#);
     let text = text.replace("consumer_org = \"123\"", "");
-    insta::assert_snapshot!(wrong(&[&text], &[]), @"");
+    insta::assert_snapshot!(wrong(&[&text], &[]), @r#"
+    the configuration has 6 problems:
+      - register.allow_synthetic (in a.toml): must be true with the register of the test environment: real identity numbers must not be sent there
+      - register.krr.keys_url (in a.toml): is required with answers = "jose": nobody can be believed without the register's keys
+      - register.krr.maskinporten.issuer (in a.toml): and register.krr.url are of different environments: one of test, one of production
+      - register.krr.maskinporten.issuer (in a.toml): must end with a slash, as Maskinporten writes it
+      - register.krr.maskinporten.key_id (in a.toml): and certificate_file are two ways to name one key; keep one
+      - register.krr.maskinporten.scope (in a.toml): gives no addresses; it must hold krr:global/kontaktinformasjon.read, or krr:global/kontaktinfo.read for a supplier with consumer_org
+    "#);
     let text = r#"
         [register]
         kind = "krr"
@@ -221,7 +229,12 @@ fn what_would_ask_the_wrong_register_or_let_numbers_out_is_refused() {
         key = "k"
         issuer = "http://maskinporten.example/"
     "#;
-    insta::assert_snapshot!(wrong(&[text], &[]), @"");
+    insta::assert_snapshot!(wrong(&[text], &[]), @"
+    the configuration has 3 problems:
+      - register.allow_synthetic (in a.toml): must be false with the register of production: it holds real persons only
+      - register.krr.keys_url (in a.toml): is http to another machine: anybody on the way could put keys of their own there; use https
+      - register.krr.maskinporten.issuer (in a.toml): is http to another machine: tokens would cross the network in the clear; use https
+    ");
 }
 
 #[test]
