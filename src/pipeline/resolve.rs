@@ -166,7 +166,10 @@ impl Resolver {
                     todo.extend([right, left]);
                 }
                 Err(error) => {
-                    record::register_error("unavailable");
+                    record::register_error(match &error {
+                        RegisterError::Forbidden(_) => "forbidden",
+                        RegisterError::Unavailable { .. } | RegisterError::Refused => "unavailable",
+                    });
                     tracing::warn!(
                         error = &error as &dyn std::error::Error,
                         persons = batch.len(),

@@ -115,7 +115,7 @@ pub fn register_call(persons: usize) {
     counter!("budstikke_register_persons_total").increment(persons as u64);
 }
 
-/// The register gave no answer: `unavailable` or `refused`.
+/// The register gave no answer: `unavailable`, `forbidden` (us) or `refused` (a number).
 pub fn register_error(kind: &'static str) {
     counter!("budstikke_register_errors_total", "kind" => kind).increment(1);
 }

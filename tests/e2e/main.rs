@@ -16,5 +16,6 @@ mod http;
 mod life;
 mod limits;
 mod privacy;
+mod register;
 mod retention;
 mod usage;

@@ -11,6 +11,6 @@ mod signer;
 
 pub use calls::{Call, Calls};
 pub use knobs::{KrrFault, KrrKnobs, Others};
-pub use person::Person;
+pub use person::{Person, mobile_of};
 pub use profile::Profile;
 pub use server::{Admission, KrrServer};
