@@ -123,7 +123,12 @@ impl Setting for Register {
         let kind = RegisterKind::field(&mut reader, "kind", None);
         let allow_synthetic = bool::field(&mut reader, "allow_synthetic", None);
         let cache = Duration::field(&mut reader, "cache", None);
-        let cache = reader.within("cache", cache, Duration::ZERO, Duration::from_secs(300));
+        let cache = reader.within(
+            "cache",
+            cache,
+            Duration::from_secs(60),
+            Duration::from_secs(300),
+        );
         reader.findings.leave_secret_files = kind != Some(RegisterKind::Krr);
         let krr = Option::<Krr>::field(&mut reader, "krr", None);
         reader.findings.leave_secret_files = false;

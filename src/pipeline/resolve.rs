@@ -124,10 +124,10 @@ impl Resolver {
         let now = self.deps.clock.monotonic();
         let fresh = self.deps.policy.register_fresh;
         let mut answers = self.answers.lock();
-        if answers.len() + contacts.len() > ANSWERS_KEPT {
-            answers.retain(|_, (_, at)| now.since(*at) < fresh);
+        // The oldest go first: what was looked up last is most likely still to be sent.
+        for age in [fresh, fresh / 2, fresh / 4, fresh / 16, Duration::ZERO] {
             if answers.len() + contacts.len() > ANSWERS_KEPT {
-                answers.clear();
+                answers.retain(|_, (_, at)| now.since(*at) < age);
             }
         }
         for contact in contacts {

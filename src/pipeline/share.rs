@@ -1,7 +1,14 @@
 //! How much of each agency and lane a worker claims: pure arithmetic over what it holds.
 
+use crate::ports::register::MAX_BATCH;
+
 /// An agency and lane that nothing is known of is asked for so many.
 pub const PROBE: usize = 50;
+
+/// Of a backlog no less is claimed where so much may be held twice: it nearly fills a call to the
+/// register, and one call about a thousand is far cheaper than ten about a hundred, for the register
+/// above all.
+const NEARLY_A_CALL: usize = MAX_BATCH * 9 / 10;
 
 /// What is held of one agency and lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,8 +45,13 @@ pub fn limits(hold_total: usize, held_in_all: usize, all: &[Holding]) -> Vec<usi
             PROBE
         };
         let most = share.min(one.at_most);
-        let limit = most.saturating_sub(one.held);
-        if !full && limit * 4 >= most {
+        let limit = whole_calls(most.saturating_sub(one.held));
+        let worth_it = if one.busy {
+            (most / 2).min(NEARLY_A_CALL)
+        } else {
+            most.div_ceil(4)
+        };
+        if !full && limit >= worth_it {
             limit
         } else if one.held * 4 <= PROBE.min(most) {
             limit.min(PROBE)
@@ -48,6 +60,15 @@ pub fn limits(hold_total: usize, held_in_all: usize, all: &[Holding]) -> Vec<usi
         }
     };
     all.iter().map(limit).collect()
+}
+
+/// What is above a whole number of calls to the register waits for the next claim.
+const fn whole_calls(limit: usize) -> usize {
+    if limit > MAX_BATCH {
+        limit - limit % MAX_BATCH
+    } else {
+        limit
+    }
 }
 
 #[cfg(test)]
@@ -88,8 +109,19 @@ mod tests {
     fn a_little_room_is_not_worth_a_claim() {
         let all = [holding(1, 800, true), holding(1, 900, true)];
         assert_eq!(limits(4_000, 1_700, &all), [0, 0]);
-        let all = [holding(1, 700, true), holding(1, 900, true)];
-        assert_eq!(limits(4_000, 1_600, &all), [300, 0]);
+        let all = [holding(1, 500, true), holding(1, 900, true)];
+        assert_eq!(limits(4_000, 1_400, &all), [500, 0]);
+    }
+
+    #[test]
+    fn a_backlog_is_claimed_in_nearly_whole_calls_to_the_register() {
+        for (held, limit) in [(0, 2_000), (50, 1_000), (1_000, 1_000), (1_100, 900), (1_101, 0)] {
+            let one = Holding {
+                at_most: 2_000,
+                ..holding(1, held, true)
+            };
+            assert_eq!(limits(8_000, held, &[one]), [limit], "{held} held");
+        }
     }
 
     #[test]
