@@ -7,20 +7,18 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::domain::email::EmailAddress;
-use crate::domain::ids::{AgencyNo, DeliveryId, JobNo, Reference};
+use crate::domain::ids::{AgencyNo, JobNo};
 use crate::domain::job::template::Templates;
-use crate::domain::job::{To, Values};
 use crate::domain::kinds::{Channel, Lane};
-use crate::domain::phone::PhoneNumber;
 use crate::ports::clock::Monotonic;
-use crate::ports::store::{CHUNK_SIZE, Chunk, Claim, JobRecord, StoreError, Want};
+use crate::ports::store::{Claim, JobRecord, StoreError, Want};
 use crate::telemetry::record;
 
 use super::deps::Deps;
 use super::gate::{Gate, gate};
 use super::give_back::give_back;
 use super::later::{bind, stuck};
+use super::people::{People, chunk_of};
 use super::ready::{Held, LoadedJob, ReadySet};
 use super::resolve::Resolver;
 use super::settle::Settler;
@@ -359,48 +357,4 @@ impl Claimer {
 
 fn micros_of(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-fn chunk_of(delivery: DeliveryId) -> (JobNo, u16) {
-    (delivery.job(), delivery.position() / CHUNK_SIZE)
-}
-
-/// The recipients of the loaded chunks.
-struct People {
-    chunks: HashMap<(JobNo, u16), Chunk>,
-}
-
-impl People {
-    fn new(chunks: Vec<Chunk>) -> Self {
-        Self {
-            chunks: chunks
-                .into_iter()
-                .map(|chunk| ((chunk.job, chunk.no), chunk))
-                .collect(),
-        }
-    }
-
-    fn of(&self, delivery: DeliveryId) -> Option<(Arc<Reference>, Option<To>, Arc<Values>)> {
-        let chunk = self.chunks.get(&chunk_of(delivery))?;
-        let index = usize::from(delivery.position() % CHUNK_SIZE);
-        let reference = chunk.references.get(index)?;
-        let content = chunk.contents.get(index);
-        let person = chunk.persons.get(index).cloned().flatten();
-        let to = person.map(To::Person).or_else(|| {
-            let content = content?;
-            let phone = content
-                .phone
-                .as_deref()
-                .and_then(|raw| PhoneNumber::parse(raw).ok());
-            let email = content
-                .email
-                .as_deref()
-                .and_then(|raw| EmailAddress::parse(raw).ok());
-            phone.map(To::Phone).or(email.map(To::Email))
-        });
-        let values = content
-            .map(|content| content.values.clone())
-            .unwrap_or_default();
-        Some((Arc::new(reference.clone()), to, Arc::new(values)))
-    }
 }

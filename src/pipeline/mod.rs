@@ -21,6 +21,7 @@ pub mod late;
 pub mod later;
 pub mod line;
 mod new_job;
+mod people;
 pub mod publish;
 pub mod ready;
 pub mod receipts;

@@ -115,7 +115,13 @@ mod tests {
 
     #[test]
     fn a_backlog_is_claimed_in_nearly_whole_calls_to_the_register() {
-        for (held, limit) in [(0, 2_000), (50, 1_000), (1_000, 1_000), (1_100, 900), (1_101, 0)] {
+        for (held, limit) in [
+            (0, 2_000),
+            (50, 1_000),
+            (1_000, 1_000),
+            (1_100, 900),
+            (1_101, 0),
+        ] {
             let one = Holding {
                 at_most: 2_000,
                 ..holding(1, held, true)

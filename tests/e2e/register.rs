@@ -254,24 +254,12 @@ filter = "info"
         }
     }
     world.site.stop().await;
-    let sizes: Vec<usize> = world
-        .krr
-        .calls()
-        .all()
-        .iter()
-        .map(|call| call.persons)
-        .collect();
-    println!(
-        "{thousands} thousand in {:?}: calls of {sizes:?}",
-        started.elapsed()
-    );
     (world.krr.calls().count(), world.krr.calls().persons())
 }
 
 #[tokio::test]
 async fn under_load_the_register_is_asked_about_hundreds_at_once() {
     let (calls, persons) = under_load(10, 500).await;
-    println!("{persons} persons in {calls} calls");
     assert!(persons >= 10_000, "{persons}");
     assert!(calls <= 14, "{persons} persons in {calls} calls");
 }

@@ -95,7 +95,7 @@ impl Fleet {
         for n in 0..workers {
             let name = format!("worker {n}");
             let parts = Parts {
-                register: build::register(&config, &store).unwrap(),
+                register: build::register(&config, &store, &clock).unwrap(),
                 directory: budstikke::app::agencies::directory(&config, store.as_ref())
                     .await
                     .unwrap(),

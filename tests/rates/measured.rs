@@ -1,6 +1,5 @@
 //! How much of the rate is used, over rates, latencies and numbers of workers.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,27 +39,4 @@ async fn two_workers_keep_the_rate_of_one_gateway_and_use_it() {
     let log = Log::listen();
     let used = measure(&log, 2, 100.0, Duration::from_millis(20), 300).await;
     assert!(used > 0.7, "only {used:.3} of the rate");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs a quiet machine and two minutes"]
-async fn nearly_all_of_every_rate_is_used() {
-    let log = Log::listen();
-    let (mut table, mut least) = (String::new(), f64::INFINITY);
-    for workers in [1, 4] {
-        for (rate, count) in [(5.0, 30), (50.0, 250), (500.0, 2_500), (2_000.0, 8_000)] {
-            for millis in [5, 50, 300] {
-                let latency = Duration::from_millis(millis);
-                let used = measure(&log, workers, rate, latency, count).await;
-                writeln!(
-                    table,
-                    "{workers} workers, {rate}/s, {millis} ms: {:.1} %",
-                    used * 100.0
-                )
-                .unwrap();
-                least = least.min(used);
-            }
-        }
-    }
-    assert!(least >= 0.93, "\n{table}");
 }

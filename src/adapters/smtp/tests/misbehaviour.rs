@@ -84,7 +84,7 @@ fn letter(outcome: &Outcome) -> char {
         Outcome::Accepted { .. } => 'A',
         Outcome::Unknown => 'U',
         Outcome::NotSent(NotSent::Channel { retry_after: None }) => 'C',
-        Outcome::NotSent(NotSent::Transient { retry_after: None }) => 'T',
+        Outcome::NotSent(NotSent::Transient { .. }) => 'T',
         Outcome::NotSent(NotSent::Permanent {
             reason: Reason::RefusedByGateway,
         }) => 'R',
