@@ -24,6 +24,10 @@ use super::refused::Refusal;
 use super::settle::Settler;
 use super::wire::{Flight, lead};
 
+/// An answer that took longer says nothing of the next one: this worker or the store stood still
+/// for a while. Slots would be asked for that far ahead, and a worker's life is not known as far.
+const SLOWEST_ANSWER: Duration = Duration::from_millis(500);
+
 /// Tries in one intent transaction at most.
 const BATCH: usize = 500;
 
@@ -184,7 +188,9 @@ impl Pump {
     /// Sends what was granted on its way, settles what was refused, puts the rest back.
     async fn launch(&self, line: &Arc<Line>, taken: Vec<Ready>, intents: Intents) -> Duration {
         let arrived = self.deps.clock.monotonic();
-        self.answer.lock().observe(intents.read_ago);
+        self.answer
+            .lock()
+            .observe(intents.read_ago.min(SLOWEST_ANSWER));
         // The slots count from when the store's clock was read, not from when the commit was done.
         let read_at = arrived.minus(intents.read_ago);
         self.charge(line, intents.granted.len());
