@@ -286,7 +286,8 @@ fn rates(world: &World, problems: &mut Vec<String>) {
             .filter(|start| start.gateway == gateway)
             .map(|start| start.at_us)
             .collect();
-        for window in [0.1, 1.0, 10.0] {
+        // Shorter windows are measured on a quiet machine, by `check`.
+        for window in [1.0, 10.0] {
             let most = (rate * (window + 0.05) + 1.0).floor() as usize;
             let length = (window * 1e6) as i64;
             let mut first = 0;
