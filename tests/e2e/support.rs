@@ -54,7 +54,7 @@ listen = "127.0.0.1:0"
 [register]
 allow_synthetic = true
 [log]
-filter = "debug,hyper=info,h2=info,lapin=info,sqlx=info"
+filter = "debug,hyper=info,h2=info,lapin=info,sqlx=info,budstikke::wire=info"
 [[agency]]
 id = "oslo"
 name = "Oslo kommune"
