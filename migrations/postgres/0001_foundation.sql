@@ -65,7 +65,8 @@ CREATE TABLE delivery (
     claim         BIGINT,
     changed_at    BIGINT NOT NULL
 ) WITH (fillfactor = 80);
-CREATE INDEX delivery_due ON delivery (agency, lane, due, id) WHERE state IN (4, 5);
+-- The lowest bit of the id is the channel: what waits for SMS never hides what may go as e-mail.
+CREATE INDEX delivery_due ON delivery (agency, lane, (id & 1), due, id) WHERE state IN (4, 5);
 CREATE INDEX delivery_claim ON delivery (claim) WHERE state = 6;
 CREATE INDEX delivery_unknown ON delivery (due) WHERE state = 7;
 

@@ -229,7 +229,7 @@ pub fn policy(config: &Config) -> anyhow::Result<Policy> {
         slots_ahead_urgent: dispatch.slots_ahead_urgent,
         slot_tolerance: dispatch.slot_tolerance,
         hold_per_agency: dispatch.hold_per_agency as usize,
-        hold_total: dispatch.hold_total as usize,
+        hold_per_channel: dispatch.hold_per_channel as usize,
         hold_for: dispatch.hold_for,
         register_fresh: config.register.cache,
         poll_max: dispatch.poll_max,

@@ -14,7 +14,7 @@ section! {
         /// Deliveries of one agency and lane held ready at most: so many fit into a register call.
         hold_per_agency: u32 [1, 10_000],
         /// Deliveries held ready in all at most, per process.
-        hold_total: u32 [1, 100_000],
+        hold_per_channel: u32 [1, 100_000],
         /// A delivery held longer than this is handed back.
         hold_for: Duration [SECOND, Duration::from_secs(3_600)],
         /// Longest pause between two looks into the store.

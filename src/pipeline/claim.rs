@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::domain::ids::{AgencyNo, JobNo};
+use crate::domain::ids::JobNo;
 use crate::domain::job::template::Templates;
 use crate::domain::kinds::{Channel, Lane};
 use crate::ports::clock::Monotonic;
@@ -23,6 +23,7 @@ use super::ready::{Held, LoadedJob, ReadySet};
 use super::resolve::Resolver;
 use super::settle::Settler;
 use super::share::{self, Holding};
+use super::side::Pile;
 
 /// Compiled texts are kept for so many different messages.
 const TEMPLATES_KEPT: usize = 256;
@@ -38,7 +39,7 @@ pub struct Claimer {
     settler: Settler,
     resolver: Resolver,
     templates: Mutex<HashMap<Box<str>, Arc<Templates>>>,
-    busy: Mutex<HashSet<(AgencyNo, Lane)>>,
+    busy: Mutex<HashSet<Pile>>,
     /// A claim failed, and its commit may have taken effect all the same.
     in_doubt: AtomicBool,
 }
@@ -71,7 +72,7 @@ impl Claimer {
             }
             let bell = self.deps.bells.due.notified();
             let room = self.deps.bells.room.notified();
-            let full = share::is_full(self.deps.policy.hold_total, self.ready.len());
+            let full = self.is_full();
             let wants = self.wants();
             let claimed = if wants.is_empty() {
                 Ok(0)
@@ -152,69 +153,77 @@ impl Claimer {
         }
     }
 
-    /// How much of each agency and lane to claim.
+    /// Whether a channel has too little room for more of those that have enough in hand.
+    fn is_full(&self) -> bool {
+        let room = self.deps.policy.hold_per_channel;
+        Channel::ALL
+            .iter()
+            .any(|channel| share::is_full(room, self.ready.claimed_on(*channel)))
+    }
+
+    /// How much of each agency and lane on each channel to claim.
     fn wants(&self) -> Vec<Want> {
-        let policy = &self.deps.policy;
+        let room = self.deps.policy.hold_per_channel;
         let busy = self.busy.lock();
-        let mut pairs = Vec::new();
-        let mut holdings = Vec::new();
-        for lane in Lane::ALL {
-            for agency in self.deps.directory.numbers() {
-                let pair = (*agency, *lane);
-                pairs.push(pair);
-                holdings.push(self.holding(*agency, *lane, busy.contains(&pair)));
+        let mut wants = Vec::new();
+        for channel in Channel::ALL {
+            let mut piles: Vec<Pile> = Vec::new();
+            let mut holdings = Vec::new();
+            for lane in Lane::ALL {
+                for agency in self.deps.directory.numbers() {
+                    let pile = (*agency, *lane, *channel);
+                    piles.push(pile);
+                    holdings.push(self.holding(pile, busy.contains(&pile)));
+                }
             }
-        }
-        // What is passed over for its agency's own rate is little, and takes nobody's room.
-        let limits = share::limits(policy.hold_total, self.ready.open_len(), &holdings);
-        pairs
-            .into_iter()
-            .zip(limits)
-            .filter(|(_, limit)| *limit > 0)
-            .map(|((agency, lane), limit)| Want {
+            // What is passed over for its agency's own rate is little, and takes nobody's room.
+            let held = self.ready.claimed_on(*channel);
+            let limits = share::limits(room, held, &holdings);
+            let asked = piles
+                .into_iter()
+                .zip(limits)
+                .filter(|(_, limit)| *limit > 0);
+            wants.extend(asked.map(|((agency, lane, channel), limit)| Want {
                 agency,
                 lane,
+                channel,
                 limit: u32::try_from(limit).unwrap_or(u32::MAX),
-            })
-            .collect()
+            }));
+        }
+        wants
     }
 
     /// Who got as many as were asked for has more.
     fn remember(&self, wants: &[Want], claim: &Claim) {
-        let mut found: HashMap<(AgencyNo, Lane), u32> = HashMap::new();
+        let mut found: HashMap<Pile, u32> = HashMap::new();
         for claimed in &claim.deliveries {
-            *found.entry((claimed.agency, claimed.lane)).or_default() += 1;
+            let pile = (claimed.agency, claimed.lane, claimed.delivery.channel());
+            *found.entry(pile).or_default() += 1;
         }
         let mut busy = self.busy.lock();
         for want in wants {
-            let pair = (want.agency, want.lane);
-            if found.get(&pair).copied().unwrap_or_default() >= want.limit {
-                busy.insert(pair);
+            let pile = (want.agency, want.lane, want.channel);
+            if found.get(&pile).copied().unwrap_or_default() >= want.limit {
+                busy.insert(pile);
             } else {
-                busy.remove(&pair);
+                busy.remove(&pile);
             }
         }
     }
 
-    /// What is held of an agency and lane, and how much may be. Of an agency with a rate of its own
-    /// no more than it can send before it would be handed back.
-    fn holding(&self, agency: AgencyNo, lane: Lane, busy: bool) -> Holding {
+    /// What is held of a pile, and how much may be. Of an agency with a rate of its own no more than
+    /// it can send before it would be handed back.
+    fn holding(&self, (agency, lane, channel): Pile, busy: bool) -> Holding {
         let policy = &self.deps.policy;
         let known = self.deps.directory.by_no(agency);
-        let held = self.ready.held(agency, lane);
-        let mut at_most = policy.hold_per_agency;
-        for channel in Channel::ALL {
-            let Some(rate) = known.and_then(|agency| agency.rate(*channel)) else {
-                continue;
-            };
+        let own = known.and_then(|agency| agency.rate(channel));
+        let at_most = own.map_or(policy.hold_per_agency, |rate| {
             let sent = rate.per_second() * policy.hold_for.as_secs_f64() / 2.0;
-            let few = (sent as usize).clamp(1, policy.hold_per_agency);
-            let other = held - self.ready.held_on(*channel, agency, lane).min(held);
-            at_most = at_most.min(few + other);
-        }
+            (sent as usize).clamp(1, policy.hold_per_agency)
+        });
         Holding {
             weight: known.map_or(1, |agency| agency.weight),
-            held,
+            held: self.ready.claimed(agency, lane, channel),
             at_most,
             busy,
         }

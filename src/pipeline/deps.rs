@@ -156,10 +156,10 @@ pub struct Policy {
     pub slots_ahead_urgent: Duration,
     /// A slot later than this is given up.
     pub slot_tolerance: Duration,
-    /// How many deliveries of one agency and lane are held ready at most.
+    /// How many deliveries of one agency, lane and channel are held ready at most.
     pub hold_per_agency: usize,
-    /// How many deliveries are held ready in all at most.
-    pub hold_total: usize,
+    /// How many deliveries are held ready on one channel at most.
+    pub hold_per_channel: usize,
     /// Deliveries held longer than this are handed back.
     pub hold_for: Duration,
     /// Answers of the register are used so long.

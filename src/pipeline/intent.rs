@@ -147,7 +147,9 @@ impl Pump {
     /// reach further ahead; bulk's share in between goes along, or it would hold the urgent back.
     async fn take(&self, line: &Line, room: usize) -> Vec<Ready> {
         let mut taken = self.ready.take(self.channel, &line.route.name, room);
-        if self.ready.open_len() * 2 < self.deps.policy.hold_total {
+        let room = self.deps.policy.hold_per_channel;
+        let has_room = |channel: &Channel| self.ready.claimed_on(*channel) * 2 < room;
+        if Channel::ALL.iter().any(has_room) {
             self.deps.bells.room.notify_waiters();
         }
         let is_urgent = |ready: &Ready| ready.held.tier() == Tier::Urgent;

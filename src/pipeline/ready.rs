@@ -126,26 +126,22 @@ impl ReadySet {
         }
     }
 
-    /// How many are held for `agency` in `lane`, on both channels.
-    pub fn held(&self, agency: AgencyNo, lane: Lane) -> usize {
-        self.held_on(Channel::Sms, agency, lane) + self.held_on(Channel::Email, agency, lane)
+    /// How many are held for `agency` in `lane` that were claimed on `channel`, whichever the plan
+    /// chose for them.
+    pub fn claimed(&self, agency: AgencyNo, lane: Lane, channel: Channel) -> usize {
+        let pile = (agency, lane, channel);
+        self.sms.lock().claimed(pile) + self.email.lock().claimed(pile)
     }
 
-    /// How many are held for `agency` in `lane` on a channel.
-    pub fn held_on(&self, channel: Channel, agency: AgencyNo, lane: Lane) -> usize {
-        let side = self.side(channel).lock();
-        let tiers = Tier::of_lane(lane).iter();
-        tiers.map(|tier| side.held(agency, *tier)).sum()
+    /// How many are held that were claimed on `channel`, of agencies that are not passed over just
+    /// now.
+    pub fn claimed_on(&self, channel: Channel) -> usize {
+        self.sms.lock().claimed_on(channel) + self.email.lock().claimed_on(channel)
     }
 
     /// How many are held in all.
     pub fn len(&self) -> usize {
         self.sms.lock().len() + self.email.lock().len()
-    }
-
-    /// How many are held of agencies that are not passed over just now.
-    pub fn open_len(&self) -> usize {
-        self.sms.lock().open_len() + self.email.lock().open_len()
     }
 
     /// What there is to do on a channel.

@@ -1,4 +1,5 @@
-//! How much of each agency and lane a worker claims: pure arithmetic over what it holds.
+//! How much of each agency and lane a worker claims for a channel: pure arithmetic over what it
+//! holds of that channel.
 
 use crate::ports::register::MAX_BATCH;
 
@@ -25,22 +26,22 @@ pub struct Holding {
 
 /// Whether there is too little room for more of those that have enough in hand: a claim is worth
 /// its commit only when it can take a fair number.
-pub fn is_full(hold_total: usize, held_in_all: usize) -> bool {
-    held_in_all.saturating_mul(4) > hold_total.saturating_mul(3)
+pub fn is_full(hold_per_channel: usize, held_in_all: usize) -> bool {
+    held_in_all.saturating_mul(4) > hold_per_channel.saturating_mul(3)
 }
 
 /// How many more to claim of each.
 ///
-/// Those with a backlog share `hold_total` by weight, so that each finds its share of the slots in
+/// Those with a backlog share `hold_per_channel` by weight, so that each finds its share of the slots in
 /// every worker's hand; the others are asked for a little. Whoever has next to nothing in hand is
 /// asked for even when the rest fills the room: a backlog never keeps others from being found.
-pub fn limits(hold_total: usize, held_in_all: usize, all: &[Holding]) -> Vec<usize> {
-    let full = is_full(hold_total, held_in_all);
+pub fn limits(hold_per_channel: usize, held_in_all: usize, all: &[Holding]) -> Vec<usize> {
+    let full = is_full(hold_per_channel, held_in_all);
     let busy = all.iter().filter(|one| one.busy);
     let weights: usize = busy.map(|one| one.weight.max(1) as usize).sum();
     let limit = |one: &Holding| {
         let share = if one.busy {
-            (hold_total * one.weight.max(1) as usize / weights.max(1)).max(PROBE)
+            (hold_per_channel * one.weight.max(1) as usize / weights.max(1)).max(PROBE)
         } else {
             PROBE
         };

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::domain::fair::{FairQueue, Tier};
+use crate::domain::fair::FairQueue;
 use crate::domain::ids::AgencyNo;
+use crate::domain::kinds::{Channel, Lane};
 use crate::ports::clock::Monotonic;
 
 use super::ready::Ready;
@@ -23,6 +24,16 @@ pub(super) struct Side {
     since_bound: u32,
     /// Agencies that are passed over, and until when.
     closed: BTreeMap<AgencyNo, Monotonic>,
+    /// How many are held of each pile.
+    piles: BTreeMap<Pile, usize>,
+}
+
+/// What is claimed together: an agency's work in a lane on a channel, that of the row.
+pub(super) type Pile = (AgencyNo, Lane, Channel);
+
+fn pile_of(ready: &Ready) -> Pile {
+    let claimed = &ready.held.claimed;
+    (claimed.agency, claimed.lane, claimed.delivery.channel())
 }
 
 impl Side {
@@ -48,9 +59,26 @@ impl Side {
         })
     }
 
-    /// How many are held of an agency in a tier.
-    pub(super) fn held(&self, agency: AgencyNo, tier: Tier) -> usize {
-        self.queues().map(|queue| queue.held(agency, tier)).sum()
+    /// How many are held of a pile.
+    pub(super) fn claimed(&self, pile: Pile) -> usize {
+        self.piles.get(&pile).copied().unwrap_or_default()
+    }
+
+    /// How many are held that were claimed on a channel, of agencies that are not passed over.
+    pub(super) fn claimed_on(&self, channel: Channel) -> usize {
+        let open = |pile: &Pile| pile.2 == channel && !self.closed.contains_key(&pile.0);
+        let piles = self.piles.iter().filter(|(pile, _)| open(pile));
+        piles.map(|(_, held)| held).sum()
+    }
+
+    fn comes(&mut self, ready: &Ready) {
+        *self.piles.entry(pile_of(ready)).or_default() += 1;
+    }
+
+    fn goes(&mut self, ready: &Ready) {
+        if let Some(held) = self.piles.get_mut(&pile_of(ready)) {
+            *held = held.saturating_sub(1);
+        }
     }
 
     /// How many are held.
@@ -95,6 +123,7 @@ impl Side {
 
     /// Adds at the end of the turn.
     pub(super) fn push(&mut self, ready: Ready) {
+        self.comes(&ready);
         let (agency, tier) = (ready.held.claimed.agency, ready.held.tier());
         let weight = ready.held.job.agency.weight;
         let cost = ready.outbound.cost();
@@ -104,6 +133,7 @@ impl Side {
 
     /// Puts back what got no slot: it is the first of its agency again.
     pub(super) fn put_back(&mut self, ready: Ready) {
+        self.comes(&ready);
         let (agency, tier) = (ready.held.claimed.agency, ready.held.tier());
         let weight = ready.held.job.agency.weight;
         let cost = ready.outbound.cost();
@@ -113,6 +143,12 @@ impl Side {
 
     /// The next for a gateway: what is bound to it if it is more urgent, or else one in some.
     pub(super) fn next(&mut self, gateway: &str) -> Option<Ready> {
+        let next = self.take_next(gateway)?;
+        self.goes(&next);
+        Some(next)
+    }
+
+    fn take_next(&mut self, gateway: &str) -> Option<Ready> {
         let bound = self.bound.get_mut(gateway);
         if let Some(queue) = bound
             && let Some(tier) = queue.front()
@@ -134,16 +170,19 @@ impl Side {
             Some(taken) => Some(taken),
             None => self.bound.get_mut(gateway)?.pop_least_urgent(),
         };
-        taken.map(|(.., ready)| ready)
+        let (.., taken) = taken?;
+        self.goes(&taken);
+        Some(taken)
     }
 
     /// Takes out everything that `leave` says.
     pub(super) fn drain_where(&mut self, leave: impl Fn(&Ready) -> bool) -> Vec<Ready> {
-        let mut gone = Vec::new();
+        let mut gone: Vec<Ready> = Vec::new();
         for queue in self.queues_mut() {
             gone.extend(queue.drain_where(&leave));
         }
         self.bound.retain(|_, queue| !queue.is_empty());
+        gone.iter().for_each(|ready| self.goes(ready));
         gone
     }
 
@@ -178,6 +217,7 @@ impl Side {
                 !stays
             }));
         }
+        gone.iter().for_each(|ready| self.goes(ready));
         gone
     }
 }

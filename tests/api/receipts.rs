@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use axum::http::header::{HeaderName, WWW_AUTHENTICATE};
 use budstikke::api::ApiLimits;
 use budstikke::domain::address_limit::AddressLimits;
-use budstikke::domain::kinds::Lane;
+use budstikke::domain::kinds::{Channel, Lane};
 use budstikke::domain::pace::Rate;
 use budstikke::domain::status::Status;
 use budstikke::ports::store::{
@@ -125,6 +125,7 @@ async fn sent(api: &Api, gateway: &str, reference: &str) {
     let want = Want {
         agency,
         lane: Lane::Normal,
+        channel: Channel::Sms,
         limit: 1,
     };
     let claim = store

@@ -239,7 +239,7 @@ fn policy() -> Policy {
         slots_ahead_urgent: second / 2,
         slot_tolerance: second / 20,
         hold_per_agency: 1_000,
-        hold_total: 10_000,
+        hold_per_channel: 10_000,
         hold_for: second * 10,
         register_fresh: second * 300,
         poll_max: second,

@@ -41,6 +41,7 @@ macro_rules! every_case {
         $run! { ledger_claim:
             a_claim_takes_what_is_due_and_nothing_else,
             a_claim_keeps_to_its_wants_in_their_order,
+            what_waits_on_one_channel_hides_nothing_of_the_other,
             eight_claimers_at_once_never_take_the_same_delivery,
             every_claim_is_a_new_epoch,
             what_is_handed_back_is_waiting_as_before_or_until_it_is_told,

@@ -9,7 +9,7 @@ use budstikke::domain::status::Status;
 use budstikke::ports::store::Refused;
 
 use super::make;
-use super::world::{UNKNOWN_EMAIL, UNKNOWN_SMS, World, ids, want};
+use super::world::{UNKNOWN_EMAIL, UNKNOWN_SMS, World, ids, want, want_on};
 
 pub async fn a_claim_takes_what_is_due_and_nothing_else(w: World) {
     let now = w.now().await;
@@ -31,6 +31,21 @@ pub async fn a_claim_takes_what_is_due_and_nothing_else(w: World) {
     assert_eq!(w.claim(worker, 10).await.deliveries, []);
     assert_eq!(w.statuses("now").await, [Status::Waiting, Status::Waiting]);
     assert_eq!(w.statuses("later").await, [Status::Accepted]);
+}
+
+pub async fn what_waits_on_one_channel_hides_nothing_of_the_other(w: World) {
+    let now = w.now().await;
+    w.accept(make::job("both").both().to(3).by(w.oslo, now))
+        .await;
+    let worker = w.worker().await;
+    for channel in [Channel::Email, Channel::Sms] {
+        let wants = [want_on(channel, w.oslo, Lane::Normal, 2)];
+        let claim = w.store.claim(worker, &wants).await.unwrap();
+        let taken = claim.deliveries.iter();
+        let channels: Vec<_> = taken.map(|c| c.delivery.channel()).collect();
+        assert_eq!(channels, [channel, channel]);
+    }
+    assert_eq!(w.claim(worker, 10).await.deliveries.len(), 2);
 }
 
 pub async fn a_claim_keeps_to_its_wants_in_their_order(w: World) {

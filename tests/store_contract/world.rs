@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use budstikke::domain::address_limit::AddressLimits;
 use budstikke::domain::event::{Event, EventFilter};
 use budstikke::domain::ids::{AgencyId, AgencyNo, ClaimId, DeliveryId, JobName, JobNo, WorkerId};
-use budstikke::domain::kinds::Lane;
+use budstikke::domain::kinds::{Channel, Lane};
 use budstikke::domain::pace::Rate;
 use budstikke::domain::status::Status;
 use budstikke::domain::time::Timestamp;
@@ -89,7 +89,13 @@ impl World {
     /// Claims up to `limit` of Oslo's normal lane.
     pub async fn claim(&self, worker: WorkerId, limit: u32) -> Claim {
         self.store
-            .claim(worker, &[want(self.oslo, Lane::Normal, limit)])
+            .claim(
+                worker,
+                &Channel::ALL
+                    .iter()
+                    .map(|channel| want_on(*channel, self.oslo, Lane::Normal, limit))
+                    .collect::<Vec<_>>(),
+            )
             .await
             .unwrap()
     }
@@ -174,9 +180,14 @@ pub fn job_name(name: &str) -> JobName {
 }
 
 pub const fn want(agency: AgencyNo, lane: Lane, limit: u32) -> Want {
+    want_on(Channel::Sms, agency, lane, limit)
+}
+
+pub const fn want_on(channel: Channel, agency: AgencyNo, lane: Lane, limit: u32) -> Want {
     Want {
         agency,
         lane,
+        channel,
         limit,
     }
 }

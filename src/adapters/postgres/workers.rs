@@ -47,19 +47,21 @@ const BACKLOG: &str = concat!(
     "WITH clock AS MATERIALIZED (SELECT ",
     now!(),
     " AS now) \
-     SELECT a.no, l.lane, b.due, b.oldest FROM agency a \
-     CROSS JOIN unnest('{0,1,2}'::smallint[]) AS l (lane) CROSS JOIN LATERAL ( \
+     SELECT a.no, l.lane, sum(b.due)::bigint, min(b.oldest) FROM agency a \
+     CROSS JOIN unnest('{0,1,2}'::smallint[]) AS l (lane) \
+     CROSS JOIN unnest('{0,1}'::bigint[]) AS c (channel) CROSS JOIN LATERAL ( \
         SELECT count(*) AS due, min(due) AS oldest FROM ( \
             SELECT due FROM delivery WHERE agency = a.no AND delivery.lane = l.lane \
-                AND state IN (4, 5) AND due <= (SELECT now FROM clock) \
+                AND (id & 1) = c.channel AND state IN (4, 5) AND due <= (SELECT now FROM clock) \
             ORDER BY due, id LIMIT 100000) d) b \
-     WHERE b.due > 0 ORDER BY a.no, l.lane"
+     WHERE b.due > 0 GROUP BY a.no, l.lane ORDER BY a.no, l.lane"
 );
 
 /// Claims and hand-backs leave `changed_at` as it was, so that what starves is raised: from bulk to
-/// normal, never to urgent, and not while it is its agency's or the fleet's stop that holds it. A row that another is just claiming is left alone.
-/// The lanes that are raised, and how many of an agency may be due one above at most. What was just
-/// raised has changed and takes no second step.
+/// normal, from normal to urgent, and not while it is its agency's or the fleet's stop that holds
+/// it. A row that another is just claiming is left alone. These are the lanes that are raised, and
+/// how many of an agency and channel may be due one above at most. What was just raised has changed
+/// and takes no second step.
 const STEPS: [(Lane, Option<i64>); 2] = [
     (Lane::Normal, Some(RAISED_AT_MOST as i64)),
     (Lane::Bulk, None),
@@ -69,14 +71,15 @@ const RAISE: &str = concat!(
     now!(),
     " AS now), \
      late AS MATERIALIZED ( \
-        SELECT d.id FROM agency a CROSS JOIN LATERAL ( \
+        SELECT d.id FROM agency a CROSS JOIN unnest('{0,1}'::bigint[]) AS c (channel) \
+        CROSS JOIN LATERAL ( \
             SELECT id FROM delivery WHERE agency = a.no AND delivery.lane = $3 \
-                AND state IN (4, 5) AND due < (SELECT now FROM clock) - $1 \
+                AND (id & 1) = c.channel AND state IN (4, 5) AND due < (SELECT now FROM clock) - $1 \
                 AND changed_at < (SELECT now FROM clock) - $1 \
             ORDER BY due, id \
             LIMIT CASE WHEN $4 IS NULL THEN $2 ELSE least($2, $4 - ( \
                 SELECT count(*) FROM (SELECT FROM delivery u WHERE u.agency = a.no \
-                    AND u.lane = $3 - 1 AND u.state IN (4, 5) \
+                    AND u.lane = $3 - 1 AND (u.id & 1) = c.channel AND u.state IN (4, 5) \
                     AND u.due <= (SELECT now FROM clock) LIMIT $4) u)) END \
             FOR UPDATE SKIP LOCKED) d \
         WHERE a.stopped_at IS NULL \

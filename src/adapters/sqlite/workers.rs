@@ -26,30 +26,33 @@ const DEAD: &str = "UPDATE worker SET ended_at = ?2
     WHERE ended_at IS NULL AND heartbeat_at < ?1 RETURNING id";
 
 /// Counts stop at 100,000 so that a backlog of millions costs no more.
-const BACKLOG: &str = "SELECT a.no, l.value,
-        (SELECT count(*) FROM (SELECT 1 FROM delivery d WHERE d.agency = a.no
-            AND d.lane = l.value AND d.due <= ?1 AND d.state IN (4, 5) LIMIT 100000)) AS count,
-        (SELECT d.due FROM delivery d WHERE d.agency = a.no
-            AND d.lane = l.value AND d.due <= ?1 AND d.state IN (4, 5) ORDER BY d.due LIMIT 1)
-    FROM agency a, json_each('[0, 1, 2]') l
-    WHERE count > 0 ORDER BY a.no, l.value";
+const BACKLOG: &str = "SELECT no, lane, sum(count), min(oldest) FROM (SELECT a.no, l.value AS lane,
+        (SELECT count(*) FROM (SELECT 1 FROM delivery d WHERE d.agency = a.no AND d.lane = l.value
+            AND (d.id & 1) = c.value AND d.due <= ?1 AND d.state IN (4, 5) LIMIT 100000)) AS count,
+        (SELECT d.due FROM delivery d WHERE d.agency = a.no AND d.lane = l.value
+            AND (d.id & 1) = c.value AND d.due <= ?1 AND d.state IN (4, 5) ORDER BY d.due LIMIT 1)
+            AS oldest
+    FROM agency a, json_each('[0, 1, 2]') l, json_each('[0, 1]') c)
+    WHERE count > 0 GROUP BY no, lane ORDER BY no, lane";
 
 /// `changed_at` is untouched by claims and hand-backs, so that what is starving is raised: from
 /// bulk to normal, never to urgent, and not while a stop holds it.
 const RAISE_BULK: &str = "UPDATE delivery SET lane = 1, changed_at = ?3
     WHERE id IN (SELECT d.id FROM agency a
-        CROSS JOIN delivery d ON d.agency = a.no AND d.lane = 2
+        CROSS JOIN json_each('[0, 1]') c
+        CROSS JOIN delivery d ON d.agency = a.no AND d.lane = 2 AND (d.id & 1) = c.value
             AND d.due < ?1 AND d.changed_at < ?1 AND d.state IN (4, 5)
         WHERE a.stopped_at IS NULL AND (SELECT stopped_at FROM fleet) IS NULL
         LIMIT ?2)";
-/// Agencies, and how many of theirs may still be raised to urgent.
-const ROOM: &str = "SELECT a.no, ?2 - (SELECT count(*) FROM (SELECT 1 FROM delivery u
-            WHERE u.agency = a.no AND u.lane = 0 AND u.state IN (4, 5) AND u.due <= ?1 LIMIT ?2))
+/// Agencies, channels, and how many of theirs may still be raised to urgent.
+const ROOM: &str = "SELECT a.no, c.value, ?2 - (SELECT count(*) FROM (SELECT 1 FROM delivery u
+            WHERE u.agency = a.no AND u.lane = 0 AND (u.id & 1) = c.value
+                AND u.state IN (4, 5) AND u.due <= ?1 LIMIT ?2))
         AS room
-    FROM agency a
+    FROM agency a, json_each('[0, 1]') c
     WHERE a.stopped_at IS NULL AND (SELECT stopped_at FROM fleet) IS NULL AND room > 0";
 const RAISE_NORMAL: &str = "UPDATE delivery SET lane = 0, changed_at = ?3
-    WHERE id IN (SELECT id FROM delivery WHERE agency = ?4 AND lane = 1
+    WHERE id IN (SELECT id FROM delivery WHERE agency = ?4 AND lane = 1 AND (id & 1) = ?5
             AND due < ?1 AND changed_at < ?1 AND state IN (4, 5)
         ORDER BY due, id LIMIT ?2)";
 
@@ -162,20 +165,21 @@ impl Workers for SqliteStore {
         self.decide(move |connection| {
             Box::pin(async move {
                 let late = now.minus(after).0;
-                let rooms: Vec<(i32, i64)> = sqlx::query_as(ROOM)
+                let rooms: Vec<(i32, i64, i64)> = sqlx::query_as(ROOM)
                     .bind(now.0)
                     .bind(RAISED_AT_MOST)
                     .fetch_all(&mut *connection)
                     .await?;
                 let mut raised = 0;
                 // What was just raised has changed and takes no second step.
-                for (agency, room) in rooms {
+                for (agency, channel, room) in rooms {
                     let left = i64::from(limit).saturating_sub_unsigned(raised);
                     let raise = sqlx::query(RAISE_NORMAL)
                         .bind(late)
                         .bind(room.min(left).max(0))
                         .bind(now.0)
-                        .bind(agency);
+                        .bind(agency)
+                        .bind(channel);
                     raised += raise.execute(&mut *connection).await?.rows_affected();
                 }
                 let raise = sqlx::query(RAISE_BULK).bind(late).bind(limit).bind(now.0);

@@ -29,7 +29,7 @@ fn a_wrong_type_says_what_was_expected() {
         [window]
         from = 09:00:00
         [dispatch]
-        hold_total = 1_000_000
+        hold_per_channel = 1_000_000
         hold_for = "0s"
         [log]
         filter = "info,=x=y"
@@ -40,7 +40,7 @@ fn a_wrong_type_says_what_was_expected() {
       - database.migrate (in a.toml): expected true or false, found a whole number
       - database.url (in a.toml): expected a text in quotes, found a whole number
       - dispatch.hold_for (in a.toml): must be 1s to 1h
-      - dispatch.hold_total (in a.toml): must be 1 to 100000
+      - dispatch.hold_per_channel (in a.toml): must be 1 to 100000
       - http.body_limit (in a.toml): expected a size such as "8 MiB", found a text
       - http.listen (in a.toml): expected an IP address and a port such as "127.0.0.1:8080" or "[::]:8080", found a text
       - http.request_timeout (in a.toml): expected a duration such as "250ms", "30s", "10m" or "7d", found a whole number

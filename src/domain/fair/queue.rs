@@ -22,8 +22,9 @@ const BULK_PART: i64 = BULK_KEEPS_ONE_IN as i64 - 1;
 /// Bulk is owed no more than lets its next message go, and owes no more than one of ten parts.
 const OWED: std::ops::RangeInclusive<i64> = -10 * BULK_PART..=2 * BULK_KEEPS_ONE_IN as i64;
 
-/// Waiting raises a delivery from lane normal to urgent while fewer than so many of its agency are
-/// due there: what is raised never stands in front of the agency's own urgent work in numbers.
+/// Waiting raises a delivery from lane normal to urgent while fewer than so many of its agency and
+/// channel are due there: what is raised never stands in front of the agency's own urgent work in
+/// numbers.
 pub const RAISED_AT_MOST: u32 = 100;
 
 /// Where in the order of lanes an item stands.

@@ -11,13 +11,15 @@ use crate::domain::kinds::{Channel, Lane};
 use crate::domain::pace::Rate;
 use crate::domain::time::Timestamp;
 
-/// How much work of one agency and lane a worker can hold.
+/// How much work of one agency and lane on one channel a worker can hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Want {
     /// Whose.
     pub agency: AgencyNo,
     /// Which lane.
     pub lane: Lane,
+    /// Which channel, of the rows: the plan may choose the other one later.
+    pub channel: Channel,
     /// At most so many.
     pub limit: u32,
 }

@@ -83,9 +83,9 @@ pub trait Workers: Send + Sync {
 
     /// Raises deliveries that have been due and unclaimed in their lane for longer than `after` by
     /// one lane, at most `limit` of each lane; returns how many. To urgent only while fewer than
-    /// [`RAISED_AT_MOST`](crate::domain::fair::RAISED_AT_MOST) of the agency are due there. A call
-    /// raises nothing twice, and the next step takes as long again. Nothing is raised of an agency
-    /// that is stopped, or while everybody is.
+    /// [`RAISED_AT_MOST`](crate::domain::fair::RAISED_AT_MOST) of the agency and channel are due
+    /// there. A call raises nothing twice, and the next step takes as long again. Nothing is raised
+    /// of an agency that is stopped, or while everybody is.
     ///
     /// # Errors
     /// [`StoreError`].

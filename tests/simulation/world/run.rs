@@ -84,7 +84,7 @@ fn policy(rng: &mut Rng) -> Policy {
         slots_ahead_urgent: Duration::from_millis(500),
         slot_tolerance: Duration::from_millis(50),
         hold_per_agency: 30,
-        hold_total: 60,
+        hold_per_channel: 60,
         hold_for: Duration::from_secs(10),
         register_fresh: Duration::from_secs(rng.within(5..60)),
         poll_max: Duration::from_secs(3),

@@ -20,13 +20,13 @@ const CLAIM: &str = concat!(
     " AS now), \
      found AS MATERIALIZED ( \
         SELECT d.id, w.place \
-        FROM unnest($2::int[], $3::smallint[], $4::bigint[]) WITH ORDINALITY \
-            AS w (agency, lane, most, place) \
+        FROM unnest($2::int[], $3::smallint[], $4::bigint[], $5::bigint[]) WITH ORDINALITY \
+            AS w (agency, lane, channel, most, place) \
         JOIN agency a ON a.no = w.agency AND a.stopped_at IS NULL \
         CROSS JOIN LATERAL ( \
             SELECT id FROM delivery \
-            WHERE delivery.agency = w.agency AND delivery.lane = w.lane AND state IN (4, 5) \
-                AND due <= (SELECT now FROM clock) \
+            WHERE delivery.agency = w.agency AND delivery.lane = w.lane \
+                AND (id & 1) = w.channel AND state IN (4, 5) AND due <= (SELECT now FROM clock) \
             ORDER BY due, id LIMIT w.most FOR UPDATE SKIP LOCKED) d \
         WHERE EXISTS (SELECT FROM worker WHERE id = $1 AND ended_at IS NULL) \
             AND NOT EXISTS (SELECT FROM fleet WHERE id = 1 AND stopped_at IS NOT NULL)), \
@@ -55,6 +55,12 @@ pub(super) async fn claim(
         .bind(worker.0)
         .bind(wants.iter().map(|w| w.agency.0).collect::<Vec<_>>())
         .bind(wants.iter().map(|w| w.lane.code()).collect::<Vec<_>>())
+        .bind(
+            wants
+                .iter()
+                .map(|w| i64::from(w.channel.code()))
+                .collect::<Vec<_>>(),
+        )
         .bind(wants.iter().map(|w| i64::from(w.limit)).collect::<Vec<_>>());
     let rows = store.fetch(statement).await?;
     let Some(first) = rows.first() else {

@@ -25,7 +25,7 @@ const NEW_CLAIM: &str = "INSERT INTO claim (worker, at) SELECT worker.id, ?2
 const STOPPED: &str = "SELECT no FROM agency WHERE stopped_at IS NOT NULL";
 
 const DUE: &str = "SELECT id FROM delivery
-    WHERE agency = ?1 AND lane = ?2 AND due <= ?3 AND state IN (4, 5)
+    WHERE agency = ?1 AND lane = ?2 AND (id & 1) = ?5 AND due <= ?3 AND state IN (4, 5)
     ORDER BY due, id LIMIT ?4";
 
 const TAKE: &str = "UPDATE delivery SET state = 6, claim = ?2
@@ -76,6 +76,7 @@ async fn take(
         .bind(want.lane.code())
         .bind(now.0)
         .bind(want.limit)
+        .bind(want.channel.code())
         .fetch_all(&mut *connection)
         .await?;
     if due.is_empty() {
