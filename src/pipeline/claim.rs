@@ -16,6 +16,7 @@ use crate::telemetry::record;
 
 use super::deps::Deps;
 use super::gate::{Gate, gate};
+use super::gather::Gather;
 use super::give_back::give_back;
 use super::later::{bind, stuck};
 use super::people::{People, chunk_of};
@@ -27,6 +28,12 @@ use super::side::Pile;
 
 /// Compiled texts are kept for so many different messages.
 const TEMPLATES_KEPT: usize = 256;
+
+/// A claim of so many is a large one.
+const FULL: usize = 500;
+
+/// Under load the next claim begins so long after the last one.
+const GROWS: Duration = Duration::from_millis(25);
 
 /// How often the ready set and the register's answers are looked through.
 const TIDY_EVERY: Duration = Duration::from_secs(5);
@@ -65,6 +72,7 @@ impl Claimer {
         let least = Duration::from_millis(20);
         let mut pause = least;
         let mut tidied = self.deps.clock.monotonic();
+        let mut gather = Gather::new(FULL, GROWS);
         while !self.deps.stop.is_cancelled() {
             if self.deps.clock.monotonic().since(tidied) >= TIDY_EVERY {
                 tidied = self.deps.clock.monotonic();
@@ -74,11 +82,13 @@ impl Claimer {
             let room = self.deps.bells.room.notified();
             let full = self.is_full();
             let wants = self.wants();
+            let began = self.deps.clock.monotonic();
             let claimed = if wants.is_empty() {
                 Ok(0)
             } else {
                 self.round(&wants).await
             };
+            gather.began(began, claimed.as_ref().map_or(0, |count| *count));
             match claimed {
                 Ok(0) => {
                     let nap = pause.mul_f64(0.75 + 0.5 * self.deps.entropy.unit());
@@ -91,7 +101,12 @@ impl Claimer {
                         () = self.deps.clock.sleep(nap) => {}
                     }
                 }
-                Ok(_) => pause = least,
+                Ok(_) => {
+                    pause = least;
+                    self.deps
+                        .pause(gather.left(self.deps.clock.monotonic()))
+                        .await;
+                }
                 Err(error) => {
                     self.in_doubt.store(true, Ordering::Relaxed);
                     record::store_error("claim");

@@ -11,6 +11,7 @@ use crate::domain::estimate::Estimate;
 use crate::domain::fair::Tier;
 use crate::domain::ids::AgencyNo;
 use crate::domain::kinds::Channel;
+use crate::ports::clock::Monotonic;
 use crate::ports::store::{AgencyRate, Granted, IntentBatch, IntentEntry, Intents, StoreError};
 use crate::telemetry::record;
 
@@ -33,6 +34,9 @@ const BATCH: usize = 500;
 
 /// When some but little room is free on a line, so long is waited for more to make a batch of it.
 const GATHER: Duration = Duration::from_millis(4);
+
+/// So long while the line has enough to do meanwhile; less than what tries may queue for.
+const GROWS: Duration = Duration::from_millis(25);
 
 /// A line without a slot within reach is left alone until its next one and this much longer.
 const COLLECT: Duration = Duration::from_millis(80);
@@ -97,13 +101,23 @@ impl Pump {
         let Some(line) = self.pick(now) else {
             return self.free_in(now).unwrap_or(idle).min(idle);
         };
-        let (room, worth) = line.room();
-        if room < worth {
-            self.deps.clock.sleep(GATHER).await;
-        }
+        self.grow(line, now).await;
         let taken = self.take(line, line.room().0.clamp(1, BATCH)).await;
         let taken = self.within_budget(line, taken).await;
         self.batch(line, taken).await
+    }
+
+    /// Waits until enough room is free to make a batch of it, as long as that costs nothing.
+    async fn grow(&self, line: &Line, since: Monotonic) {
+        loop {
+            let (room, worth) = line.room();
+            let waited = self.deps.clock.monotonic().since(since);
+            let most = if line.has_enough() { GROWS } else { GATHER };
+            if room >= worth || waited >= most {
+                return;
+            }
+            self.deps.clock.sleep(GATHER.min(most - waited)).await;
+        }
     }
 
     /// No slot is of use before the answer is here and the gateway ready for it. Half of what a slot

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::ids::DeliveryId;
-use crate::domain::kinds::{Channel, Lane};
+use crate::domain::kinds::Channel;
 use crate::domain::time::Timestamp;
 use crate::ports::store::{Settlement, StoreError};
 
@@ -53,17 +53,12 @@ pub fn stuck(deps: &Deps, ready: &ReadySet) -> Vec<Settlement> {
         let keep = (open.len() == lines.len()).then_some(FOR_PROBES);
         stuck.extend(ready.drain_stuck(*channel, &open, keep, |held| held.deadline() > now));
     }
+    // After a probe went well they are soon here again. Sooner than others of a backlog, which the
+    // register would have to be asked about.
+    let pause = deps.policy.health.probe_every;
     stuck
         .iter()
-        .map(|ready| {
-            let held = &ready.held;
-            let probe = deps.policy.health.probe_every;
-            let pause = match held.claimed.lane {
-                Lane::Urgent => probe,
-                Lane::Normal | Lane::Bulk => probe * 6,
-            };
-            later(held, now, about(deps, pause))
-        })
+        .map(|ready| later(&ready.held, now, about(deps, pause)))
         .collect()
 }
 

@@ -92,7 +92,8 @@ impl Line {
         }
     }
 
-    /// How many more tries may be intended, and how many make a batch worth its commit.
+    /// How many more tries may be intended, and how many make a batch worth its commit: while the
+    /// requests have enough to do, it may grow.
     pub fn room(&self) -> (usize, usize) {
         let requests = self.route.gateway.concurrency().max(1) as f64;
         let mean = self.mean_micros.load(Ordering::Relaxed).max(1) as f64 / 1e6;
@@ -102,8 +103,16 @@ impl Line {
         let limit = limit.ceil() as usize;
         (
             limit.saturating_sub(self.in_flight.load(Ordering::Relaxed)),
-            (limit / 4).max(1),
+            ((limit as f64 - requests) * 0.75)
+                .max(limit as f64 / 4.0)
+                .max(1.0) as usize,
         )
+    }
+
+    /// More is on its way than the requests can carry at once: nothing is lost by waiting.
+    pub fn has_enough(&self) -> bool {
+        let requests = self.route.gateway.concurrency().max(1);
+        self.in_flight.load(Ordering::Relaxed) > requests + requests / 4
     }
 
     /// Waits for a free request; `None`: the line is closed.

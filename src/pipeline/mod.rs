@@ -2,14 +2,15 @@
 //!
 //! A job's way, one file each: [`intake`] → [`claim`] → [`resolve`] → [`gate`] → [`ready`] →
 //! [`intent`] → [`wire`] → [`settle`] → [`publish`]. Beside it: [`receipts`], [`reconcile`],
-//! [`heart`], [`health`], [`fleet_clock`], [`retention`]. Every loop takes the shutdown token and listens to it between units of
-//! work, never inside one.
+//! [`heart`], [`health`], [`fleet_clock`], [`retention`]. Every loop takes the shutdown token and
+//! listens to it between units of work, never inside one.
 
 mod address;
 pub mod claim;
 pub mod deps;
 pub mod fleet_clock;
 pub mod gate;
+mod gather;
 pub mod give_back;
 pub mod health;
 pub mod heart;

@@ -4,14 +4,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::ports::clock::Monotonic;
 use crate::ports::event_sink::EventSink;
 use crate::ports::store::{StoreError, Unpublished};
 use crate::telemetry::record;
 
 use super::deps::Deps;
+use super::gather::Gather;
 
 const ROLE: &str = "publisher";
 const LEASE: Duration = Duration::from_secs(10);
+/// The lease is renewed so often.
+const RENEW: Duration = Duration::from_secs(3);
+/// A round of so many is a large one.
+const MANY: usize = 160;
+/// Under load the next round begins so long after the last one.
+const GROWS: Duration = Duration::from_millis(50);
 /// Events numbered in one transaction at most.
 const NUMBER: u32 = 1_000;
 /// Events of one agency in one window of confirms at most.
@@ -22,6 +30,8 @@ const WINDOW: u32 = 1_000;
 pub struct Publisher {
     deps: Arc<Deps>,
     sink: Option<Arc<dyn EventSink>>,
+    gather: Gather,
+    renewed: Option<Monotonic>,
 }
 
 /// What one round did.
@@ -40,16 +50,28 @@ enum Round {
 impl Publisher {
     /// Without a sink events are only numbered, for the feed.
     pub const fn new(deps: Arc<Deps>, sink: Option<Arc<dyn EventSink>>) -> Self {
-        Self { deps, sink }
+        Self {
+            deps,
+            sink,
+            gather: Gather::new(MANY, GROWS),
+            renewed: None,
+        }
     }
 
     /// Publishes until `end` is cancelled (later than stopping: events of the last settlements
     /// still go out).
-    pub async fn run(self, end: tokio_util::sync::CancellationToken) {
+    pub async fn run(mut self, end: tokio_util::sync::CancellationToken) {
+        let deps = Arc::clone(&self.deps);
         while !end.is_cancelled() {
-            let bell = self.deps.bells.events.notified();
+            let bell = deps.bells.events.notified();
             let nap = match self.round().await {
-                Ok(Round::More) => continue,
+                Ok(Round::More) => {
+                    let left = self.gather.left(self.deps.clock.monotonic());
+                    if !left.is_zero() {
+                        self.deps.clock.sleep(left).await;
+                    }
+                    continue;
+                }
                 Ok(Round::Idle) => Duration::from_millis(500),
                 Ok(Round::NotMine) => Duration::from_secs(1),
                 Ok(Round::Held) => {
@@ -78,7 +100,7 @@ impl Publisher {
     }
 
     /// The last round: what can still go, goes; the lease is given up.
-    async fn finish(&self) {
+    async fn finish(mut self) {
         while matches!(self.round().await, Ok(Round::More)) {}
         if let Err(error) = self.deps.store.release(ROLE, self.deps.worker()).await {
             tracing::debug!(
@@ -88,12 +110,28 @@ impl Publisher {
         }
     }
 
-    async fn round(&self) -> Result<Round, StoreError> {
-        let store = &self.deps.store;
-        if !store.lease(ROLE, self.deps.worker(), LEASE).await? {
+    /// Whether this worker is the publisher. The lease is written now and then, not in every round.
+    async fn is_mine(&mut self) -> Result<bool, StoreError> {
+        let now = self.deps.clock.monotonic();
+        if self.renewed.is_some_and(|at| now.since(at) < RENEW) {
+            return Ok(true);
+        }
+        self.renewed = None;
+        let worker = self.deps.worker();
+        if self.deps.store.lease(ROLE, worker, LEASE).await? {
+            self.renewed = Some(now);
+        }
+        Ok(self.renewed.is_some())
+    }
+
+    async fn round(&mut self) -> Result<Round, StoreError> {
+        if !self.is_mine().await? {
             return Ok(Round::NotMine);
         }
+        let began = self.deps.clock.monotonic();
+        let store = &self.deps.store;
         let numbered = store.number_events(NUMBER).await?;
+        self.gather.began(began, numbered as usize);
         let Some(sink) = &self.sink else {
             return Ok(if numbered == NUMBER {
                 Round::More

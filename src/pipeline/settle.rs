@@ -19,10 +19,15 @@ use crate::telemetry::record;
 
 use super::deps::Deps;
 use super::gate::case;
+use super::gather::Gather;
 use super::ready::Held;
 
 /// Settlements in one transaction at most.
 const BATCH: usize = 500;
+/// A batch of so many is a large one.
+const MANY: usize = 200;
+/// Under load a batch grows for so long.
+const GROWS: Duration = Duration::from_millis(40);
 /// Settlements that may wait; beyond it whoever settles waits, and so sends nothing new.
 const WAITING: usize = 2_000;
 
@@ -65,8 +70,27 @@ impl SettleLoop {
     /// Stores until every [`Settler`] is gone and everything is stored.
     pub async fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH);
+        let mut gather = Gather::new(MANY, GROWS);
         while self.queue.recv_many(&mut batch, BATCH).await > 0 {
+            self.grow(&mut batch, &gather).await;
+            gather.began(self.deps.clock.monotonic(), batch.len());
             self.store(std::mem::take(&mut batch)).await;
+        }
+    }
+
+    /// Takes what comes meanwhile along.
+    async fn grow(&mut self, batch: &mut Vec<Settlement>, gather: &Gather) {
+        while batch.len() < BATCH {
+            let left = gather.left(self.deps.clock.monotonic());
+            if left.is_zero() {
+                return;
+            }
+            let more = BATCH - batch.len();
+            tokio::select! {
+                biased;
+                taken = self.queue.recv_many(batch, more) => if taken == 0 { return },
+                () = self.deps.clock.sleep(left) => return,
+            }
         }
     }
 
