@@ -4,6 +4,8 @@
 use std::path::PathBuf;
 
 use budstikke::adapters::amqp::{AgencyRoute, raw};
+use budstikke::adapters::sms::json::JsonSettings;
+use budstikke::adapters::sms::reply::{self, Reply};
 use budstikke::adapters::sms::{GatewayKind, receipts};
 use budstikke::adapters::smtp::{self, Answer, Stage};
 use budstikke::cli::file_text;
@@ -16,7 +18,7 @@ use budstikke::domain::job::template::MAX_TEXT_BYTES;
 use budstikke::domain::job::{Job, ParseRules, Templates, parse, preview};
 use budstikke::domain::kinds::{Class, Lane};
 use budstikke::domain::org_number::OrgNumber;
-use budstikke::domain::outcome::Outcome;
+use budstikke::domain::outcome::{Fault, Outcome};
 use budstikke::domain::person::PersonNumber;
 use budstikke::domain::phone::PhoneNumber;
 use budstikke::domain::receipt::Receipt;
@@ -27,11 +29,12 @@ use budstikke::pipeline::jobs_from_broker::{read_cancel, read_opened};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every entry point.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     ("amqp_body", amqp_body),
     ("amqp_headers", amqp_headers),
     ("configuration", configuration),
     ("csv_import", csv_import),
+    ("gateway_reply", gateway_reply),
     ("http_job_body", http_job_body),
     ("identity_number", identity_number),
     ("phone", phone),
@@ -206,6 +209,65 @@ fn receipts_hold(read: Result<Vec<Receipt>, receipts::ReceiptError>, data: &[u8]
     assert!(read.len() <= data.len());
     for code in read.iter().filter_map(|receipt| receipt.code.as_ref()) {
         assert!(code.len() <= 64 && code.is_ascii(), "{code:?}");
+    }
+}
+
+/// What an SMS gateway answers: a status line, headers, an empty line, a body. Only a 2xx is an
+/// acceptance, what says that it does not know leaves us not knowing, and nobody stops us for long.
+pub fn gateway_reply(data: &[u8]) {
+    let end = data.windows(2).position(|two| two == b"\n\n");
+    let (head, body) = match end {
+        Some(at) => (&data[..at], &data[at + 2..]),
+        None => (data, &[][..]),
+    };
+    let head = String::from_utf8_lossy(head);
+    let mut lines = head.lines();
+    let status = lines
+        .next()
+        .and_then(|line| line.split_whitespace().nth(1)?.parse().ok())
+        .unwrap_or(200);
+    let waits = lines.find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("retry-after")
+            .then(|| value.trim().to_owned())
+    });
+    let nested = JsonSettings {
+        id_field: "messages.0.id".to_owned(),
+        error_field: Some("messages.0.error".to_owned()),
+        ..JsonSettings::default()
+    };
+    for (kind, settings) in [
+        (GatewayKind::Json, JsonSettings::default()),
+        (GatewayKind::Json, nested),
+        (GatewayKind::Kannel, JsonSettings::default()),
+    ] {
+        let reply = Reply {
+            status,
+            retry_after: waits.clone(),
+            body: body.to_vec().into(),
+        };
+        match reply::classify(kind, &settings, reply, NOW) {
+            Outcome::Accepted { provider_reference } => {
+                assert!((200..300).contains(&status), "{status} is no acceptance");
+                let id = provider_reference.unwrap_or_default();
+                assert!(id.len() <= 200 && id.trim() == id, "{} bytes", id.len());
+                assert_eq!(id.is_empty(), kind == GatewayKind::Kannel);
+            }
+            Outcome::NotSent(Fault::Transient { retry_after }) => {
+                let may = settings.error_field.is_some() && (200..300).contains(&status);
+                assert!(may || [408, 425, 500, 503].contains(&status), "{status}");
+                assert!(retry_after.is_none_or(|wait| wait.as_secs() <= 3_600));
+            }
+            Outcome::NotSent(Fault::Channel { retry_after }) => {
+                assert!((300..500).contains(&status) || status == 503, "{status}");
+                assert!(retry_after.is_none_or(|wait| wait.as_secs() <= 3_600));
+            }
+            Outcome::NotSent(Fault::Permanent { .. }) => {
+                assert!((400..500).contains(&status), "{status}");
+            }
+            Outcome::NotSent(Fault::Late) => panic!("an answer is never late"),
+            Outcome::Unknown => assert!(!(400..500).contains(&status), "{status}"),
+        }
     }
 }
 

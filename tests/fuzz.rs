@@ -216,6 +216,7 @@ targets! {
     amqp_headers
     configuration
     csv_import
+    gateway_reply
     http_job_body
     identity_number
     phone

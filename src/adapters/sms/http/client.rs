@@ -26,7 +26,7 @@ use crate::ports::clock::Clock;
 use crate::ports::slot::Slot;
 
 /// More of an answer than this is not read.
-const LONGEST_ANSWER: usize = 64 * 1024;
+pub(in crate::adapters::sms) const LONGEST_ANSWER: usize = 64 * 1024;
 
 /// One gateway's HTTP client.
 pub(in crate::adapters::sms) struct HttpClient {

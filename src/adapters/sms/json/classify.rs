@@ -10,7 +10,7 @@ use crate::domain::outcome::{Fault, Outcome};
 ///
 /// A 2xx with a readable id is accepted. One whose error field says no and that gives no id was not
 /// taken, for a reason that we cannot read: transient. Both at once, or neither, is unknown.
-pub(super) fn classify(exchange: &Exchange, settings: &JsonSettings) -> Outcome {
+pub(in crate::adapters::sms) fn classify(exchange: &Exchange, settings: &JsonSettings) -> Outcome {
     let answer = match exchange {
         Exchange::NotStarted => return channel(None),
         Exchange::Late => return Outcome::NotSent(Fault::Late),

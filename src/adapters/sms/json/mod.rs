@@ -8,6 +8,8 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub(super) use classify::classify;
+
 pub use super::http::verdict::StatusLists;
 pub use gateway::JsonGateway;
 pub use settings::{Fields, HttpMethod, JsonSettings, NumberFormat};

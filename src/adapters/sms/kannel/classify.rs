@@ -17,7 +17,7 @@ use crate::domain::outcome::{Fault, Outcome};
 /// | 503 `Temporal failure, try again later.`, 500 `Sending failed.`, 408, 425, 429 | later |
 /// | other 4xx | never |
 /// | 502, 504, the rest | unknown |
-pub(super) fn classify(exchange: &Exchange) -> Outcome {
+pub(in crate::adapters::sms) fn classify(exchange: &Exchange) -> Outcome {
     let answer = match exchange {
         Exchange::NotStarted => return channel(None),
         Exchange::Late => return Outcome::NotSent(Fault::Late),

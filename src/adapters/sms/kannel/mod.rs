@@ -7,4 +7,5 @@ mod classify;
 mod gateway;
 mod wire;
 
+pub(super) use classify::classify;
 pub use gateway::KannelGateway;
