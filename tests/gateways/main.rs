@@ -54,20 +54,26 @@ async fn a_gateway_that_breaks_gets_one_probe_at_a_time_until_it_is_well_again()
     // It breaks under a load that the other one alone takes some seconds for.
     let (knobs, asked) = broken(Fault::Error500);
     site.alpha.set(knobs);
-    site.submit("during", 1_000, 400, json!({"lane": "bulk"}))
+    site.submit("during", 1_000, 300, json!({"lane": "bulk"}))
         .await;
     site.until("alpha", Circuit::Open, Share::Tenth).await;
-    // Slots that were granted before it opened lie at most 0.3 s ahead; later ones are given up.
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    // What was granted a slot before it opened still arrives, on a busy machine for a while; then
+    // only probes do.
+    let mut from = usize::MAX;
+    while asked.lock().len().abs_diff(from) > 1 {
+        from = asked.lock().len();
+        tokio::time::sleep(PROBE_EVERY * 3 / 4).await;
+    }
     let (opened, from) = (Instant::now(), asked.lock().len());
     site.submit("urgent", 2_000, 5, json!({"lane": "urgent"}))
         .await;
     site.until_totals("urgent", json!({"sent": 5})).await;
-    let left = (PROBE_EVERY * 6).saturating_sub(opened.elapsed());
-    tokio::time::sleep(left).await;
+    while asked.lock().len() < from + 3 {
+        assert!(opened.elapsed() < LIMIT, "it is probed");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let (probes, passed) = (asked.lock().split_off(from), opened.elapsed());
     let most = passed.as_millis() / PROBE_EVERY.as_millis() + 2; // one under way at either end
-    assert!(probes.len() >= 3, "it is probed: {}", probes.len());
     assert!(
         probes.len() as u128 <= most,
         "{} in {passed:?}",
@@ -84,7 +90,7 @@ async fn a_gateway_that_breaks_gets_one_probe_at_a_time_until_it_is_well_again()
     site.alpha.set(Knobs::default());
     site.until("alpha", Circuit::Closed, Share::Tenth).await;
     assert!(site.row("alpha").await.state.share < Share::Whole);
-    site.until_totals("during", json!({"sent": 400})).await;
+    site.until_totals("during", json!({"sent": 300})).await;
     site.until("alpha", Circuit::Closed, Share::Whole).await;
     let before = alpha.count();
     site.submit("after", 3_000, 60, json!({})).await;
@@ -92,7 +98,7 @@ async fn a_gateway_that_breaks_gets_one_probe_at_a_time_until_it_is_well_again()
     assert!(alpha.count() - before >= 20, "it takes its share again");
 
     // Everybody got it once, and the history tells why.
-    for (from, count) in [(0, 60), (1_000, 400), (2_000, 5), (3_000, 60)] {
+    for (from, count) in [(0, 60), (1_000, 300), (2_000, 5), (3_000, 60)] {
         for n in from..from + count {
             assert_eq!(alpha.to(&phone(n)).len() + beta.to(&phone(n)).len(), 1);
         }

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 /// The most that anything here is waited for.
-pub const LIMIT: Duration = Duration::from_secs(40);
+pub const LIMIT: Duration = Duration::from_secs(120);
 
 /// One probe so often.
 pub const PROBE_EVERY: Duration = Duration::from_millis(400);

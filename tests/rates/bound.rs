@@ -106,16 +106,6 @@ pub fn assert_bound(passed: &[Passed], rate: f64, burst: f64) {
     );
 }
 
-/// The share of `rate` that was used between the first and the last.
-pub fn used(passed: &[Passed], rate: f64) -> f64 {
-    let (Some(first), Some(last)) = (passed.first(), passed.last()) else {
-        return 0.0;
-    };
-    let parts: u64 = passed.iter().map(|one| one.parts).sum();
-    let span = (last.at_us - first.at_us) as f64 / 1e6;
-    (parts - last.parts) as f64 / (span * rate)
-}
-
 #[test]
 fn an_excess_is_found_in_the_middle() {
     let at = |at_us, parts| Passed {
@@ -126,7 +116,6 @@ fn an_excess_is_found_in_the_middle() {
     };
     let even: Vec<Passed> = (0..100).map(|n| at(n * 100_000, 1)).collect();
     assert!((excess(&even, 10.0) - 1.0).abs() < 1e-6);
-    assert!((used(&even, 10.0) - 1.0).abs() < 1e-6);
     let mut crowded = even;
     crowded.insert(50, at(4_950_000, 7));
     assert!((excess(&crowded, 10.0) - 8.0).abs() < 0.6);

