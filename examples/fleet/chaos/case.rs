@@ -164,4 +164,67 @@ impl Case {
             | Self::ComeAndGo => false,
         }
     }
+
+    /// What must have been seen, by the names under which it is counted, or the case shows nothing
+    /// (I-17).
+    pub(crate) const fn must_see(self) -> &'static [&'static str] {
+        match self {
+            Self::Kill | Self::WireKill => &["kills"],
+            Self::Zombie => &["pauses", "workers that learned that they count as dead"],
+            Self::Signals => &["signals", "double signals"],
+            Self::BrokerKill => &["kills of the broker"],
+            Self::Alarms => &["memory alarms", "disk alarms"],
+            Self::Poison => &["poisonous messages"],
+            Self::Unroutable => &["unbound queues"],
+            Self::Identity => &["forged messages"],
+            Self::Repeats => &["repeats", "conflicts"],
+            Self::DatabaseKill => &["kills of the database"],
+            Self::Snapshot => &["held snapshots"],
+            Self::DiskFull => &["full disks", "statements without room"],
+            Self::Partition => &[
+                "delays",
+                "trickles",
+                "swallowed directions",
+                "cuts",
+                "black holes",
+                "refusals",
+            ],
+            Self::Swallow => &["swallowed replies", "hangs", "resets", "502s"],
+            Self::GatewayDown => &["outages"],
+            Self::Smtp => &["SMTP faults", "of them at the final dot"],
+            Self::Receipts => &[
+                "strangers' receipts",
+                "hangs",
+                "resets",
+                "502s",
+                "told delivered",
+                "told failed",
+            ],
+            Self::Clock => &["jumps"],
+            Self::ComeAndGo => &["starts", "stops"],
+        }
+    }
+
+    /// Whether some try must have become unknown.
+    pub(crate) const fn must_be_unknown(self) -> bool {
+        match self {
+            Self::WireKill | Self::Swallow | Self::Smtp | Self::Receipts => true,
+            Self::Kill
+            | Self::Zombie
+            | Self::Signals
+            | Self::DatabaseKill
+            | Self::DiskFull
+            | Self::Partition
+            | Self::GatewayDown
+            | Self::BrokerKill
+            | Self::Alarms
+            | Self::Poison
+            | Self::Unroutable
+            | Self::Identity
+            | Self::Repeats
+            | Self::Snapshot
+            | Self::Clock
+            | Self::ComeAndGo => false,
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! `chaos`: faults thrown at a fleet of real processes, one kind after the other, while agencies go
 //! on publishing; then everything is healed, and the books are compared.
 
+mod between;
 mod book;
 mod case;
 mod faults;
@@ -9,16 +10,19 @@ mod tell;
 mod verdict;
 mod world;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
+use anyhow::{anyhow, ensure};
 use clap::Args;
+use futures::FutureExt as _;
 
 use crate::parts::env::Env;
 use crate::parts::say::{load_average, note, say};
 use case::Case;
 use tell::Tally;
+use verdict::Verdict;
 use world::World;
 
 /// How long faults are thrown in one case.
@@ -27,6 +31,8 @@ const SPAN: Duration = Duration::from_secs(20);
 const SHORT_SPAN: Duration = Duration::from_secs(10);
 /// A run up to so many minutes is short.
 const SHORT: f64 = 10.0;
+/// No case takes longer from its start to its verdict; one that does has failed.
+const LIMIT: Duration = Duration::from_secs(480);
 
 /// Throw faults at the fleet, heal, drain, and compare what was promised with what became of it.
 #[derive(Debug, Args)]
@@ -121,13 +127,15 @@ fn order(wanted: &[Case], seed: u64, mixed: bool) -> Vec<Case> {
     cases
 }
 
+/// Plays a case. Whatever happens in it, the next one finds the servers running and nothing of this
+/// one; only the configurations and logs of a case with problems stay.
 async fn play(
     env: &Arc<Env>,
     case: Case,
     seed: u64,
     round: u64,
     span: Duration,
-) -> anyhow::Result<verdict::Verdict> {
+) -> anyhow::Result<Verdict> {
     note(format!(
         "{} {}: {} (seed {seed}, load average {:.1})",
         case.number(),
@@ -135,26 +143,71 @@ async fn play(
         case.about(),
         load_average()
     ));
-    let mut world = World::start(env, case, seed, round).await?;
-    let thrown = faults::throw(&mut world, case, span).await;
-    world.heal().await?;
-    thrown?;
-    let verdict = verdict::reach(&world, case).await?;
-    note(format!("   {}", verdict.line()));
-    for problem in &verdict.problems {
-        note(format!("   PROBLEM: {problem}"));
+    between::servers().await?;
+    let plan = format!("chaos_{}_{round}", case.name().replace('-', "_"));
+    let folder = env.folder(&plan)?;
+    let played = AssertUnwindSafe(from_start_to_verdict(env, case, seed, &plan, span));
+    let verdict = match tokio::time::timeout(LIMIT, played.catch_unwind()).await {
+        Ok(Ok(verdict)) => verdict,
+        Ok(Err(_panic)) => Err(anyhow!("the harness panicked")),
+        Err(_elapsed) => Err(anyhow!("no verdict after {} s", LIMIT.as_secs())),
+    };
+    if verdict.is_err() {
+        // It may have been dropped in the middle.
+        between::servers().await?;
+        between::clear(env, &plan).await;
     }
-    if !verdict.problems.is_empty() {
+    match &verdict {
+        Ok(verdict) => {
+            note(format!("   {}", verdict.line()));
+            for problem in &verdict.problems {
+                note(format!("   PROBLEM: {problem}"));
+            }
+        }
+        Err(error) => note(format!("   PROBLEM: {error:#}")),
+    }
+    if verdict.as_ref().is_ok_and(|v| v.problems.is_empty()) {
+        env.remove(&folder);
+    } else {
+        env.keep_what_is_there();
         note(format!(
             "   again: scripts/chaos --seed {seed} {}; logs: {}",
             case.name(),
-            if env.keeps() {
-                world.fleet.folder().display().to_string()
-            } else {
-                "with --keep".to_owned()
-            }
+            folder.display()
         ));
     }
-    world.end().await;
+    verdict
+}
+
+async fn from_start_to_verdict(
+    env: &Arc<Env>,
+    case: Case,
+    seed: u64,
+    plan: &str,
+    span: Duration,
+) -> anyhow::Result<Verdict> {
+    let mut world = World::start(env, case, seed, plan).await?;
+    let verdict = in_world(&mut world, case, span).await;
+    if !verdict.as_ref().is_ok_and(|v| v.problems.is_empty()) {
+        // Only for whoever wants to look closer.
+        drop(world.fleet.dump());
+    }
+    let disk = world.end();
+    // Some cases leave a server dead, and it must know that the database goes before its disk does.
+    between::servers().await?;
+    between::clear(env, plan).await;
+    drop(disk);
+    verdict
+}
+
+async fn in_world(world: &mut World, case: Case, span: Duration) -> anyhow::Result<Verdict> {
+    let thrown = faults::throw(world, case, span).await;
+    world.heal().await?;
+    let mut verdict = verdict::reach(world, case).await?;
+    if let Err(error) = thrown {
+        verdict.problems.push(format!(
+            "the faults were not thrown as they should: {error:#}"
+        ));
+    }
     Ok(verdict)
 }

@@ -88,10 +88,9 @@ impl World {
         env: &Arc<Env>,
         case: Case,
         seed: u64,
-        round: u64,
+        name: &str,
     ) -> anyhow::Result<Self> {
-        let name = format!("chaos_{}_{round}", case.name().replace('-', "_"));
-        let plan = Plan::new(&name)
+        let plan = Plan::new(name)
             .agencies(&AGENCIES)
             .gateway("primary", SMS_RATE, "")
             .relay("relay", MAIL_RATE, "")
@@ -200,13 +199,13 @@ impl World {
         Ok(())
     }
 
-    /// Ends everything.
-    pub(crate) async fn end(self) {
-        let Self { fleet, disk, .. } = self;
-        drop(fleet);
-        if let Some(disk) = disk {
-            disk.end().await;
+    /// Ends everything. A disk of its own is left: whoever has dropped the database drops it next.
+    pub(crate) fn end(self) -> Option<SmallDisk> {
+        let disk = self.disk;
+        if let Some(disk) = &disk {
+            disk.free();
         }
+        disk
     }
 }
 

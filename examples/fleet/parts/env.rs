@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use parking_lot::Mutex;
 use tempfile::TempDir;
 
 use super::say::note;
@@ -19,8 +20,9 @@ pub(crate) struct Env {
     pub(crate) broker: Option<(String, String)>,
     /// For every HTTP call of this program.
     pub(crate) http: reqwest::Client,
-    folder: Option<TempDir>,
+    folder: Mutex<TempDir>,
     path: PathBuf,
+    keep: bool,
 }
 
 impl Env {
@@ -47,24 +49,23 @@ impl Env {
             .no_proxy()
             .timeout(Duration::from_secs(60))
             .build()?;
-        let folder = TempDir::with_prefix("budstikke-fleet.")?;
-        let (path, folder) = if keep {
-            let path = folder.keep();
+        let mut folder = TempDir::with_prefix("budstikke-fleet.")?;
+        let path = folder.path().to_owned();
+        if keep {
+            folder.disable_cleanup(true);
             note(format!(
                 "configurations and logs are kept in {}",
                 path.display()
             ));
-            (path, None)
-        } else {
-            (folder.path().to_owned(), Some(folder))
-        };
+        }
         Ok(Self {
             binary: binary.canonicalize()?,
             postgres,
             broker,
             http,
-            folder,
+            folder: Mutex::new(folder),
             path,
+            keep,
         })
     }
 
@@ -76,9 +77,22 @@ impl Env {
         Ok(path)
     }
 
-    /// Whether what is written stays.
-    pub(crate) fn keeps(&self) -> bool {
-        self.folder.is_none()
+    /// Whether everything that is written stays.
+    pub(crate) const fn keeps(&self) -> bool {
+        self.keep
+    }
+
+    /// What is in the folder by now, or comes into it, stays.
+    pub(crate) fn keep_what_is_there(&self) {
+        self.folder.lock().disable_cleanup(true);
+    }
+
+    /// Removes a folder made by [`Env::folder`], unless everything is kept.
+    pub(crate) fn remove(&self, folder: &Path) {
+        if !self.keep && folder.starts_with(&self.path) {
+            // What cannot be removed now goes with the whole folder.
+            drop(std::fs::remove_dir_all(folder));
+        }
     }
 }
 

@@ -47,7 +47,7 @@ impl Fleet {
     /// # Errors
     /// A server refuses, or a worker does not start.
     pub(crate) async fn start(env: &Arc<Env>, plan: Plan, workers: usize) -> anyhow::Result<Self> {
-        let name = format!("fleet_{}_{}", plan.name, std::process::id());
+        let name = name_of(&plan.name);
         let database = database(&env.postgres, &name).await?;
         let broker = if plan.broker {
             let ids: Vec<&str> = plan.agencies.iter().map(|a| a.id.as_str()).collect();
@@ -257,6 +257,14 @@ impl Fleet {
         self.logs().iter().flat_map(of).collect()
     }
 
+    /// Writes down what arrived at the gateways and relays, beside the logs.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(crate) fn dump(&self) -> anyhow::Result<()> {
+        self.oracle.dump(&self.folder.join("arrivals.ndjson"))
+    }
+
     /// The fleet's own folder.
     pub(crate) fn folder(&self) -> &std::path::Path {
         &self.folder
@@ -272,9 +280,14 @@ impl Drop for Fleet {
     fn drop(&mut self) {
         if self.env.keeps() {
             // Only for whoever wants to look closer.
-            drop(self.oracle.dump(&self.folder.join("arrivals.ndjson")));
+            drop(self.dump());
         }
     }
+}
+
+/// What the database and the virtual host of a fleet are called.
+pub(crate) fn name_of(plan: &str) -> String {
+    format!("fleet_{plan}_{}", std::process::id())
 }
 
 /// A database of the fleet's own; its URL.

@@ -36,13 +36,16 @@ fn library() -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// Hours and a day, forth and back.
+/// Seconds by which the wall clocks are off, in this order.
+const OFFSETS: [&str; 6] = ["+3600", "-3600", "+90", "-86400", "+2", "+0"];
+
+/// Hours and a day, forth and back; each at least once.
 pub(super) async fn jump(world: &mut World, end: Instant) -> anyhow::Result<()> {
     let file = world.fleet.folder().join(OFFSET);
     let mut turn = 0;
-    while Instant::now() < end {
+    while Instant::now() < end || turn < OFFSETS.len() {
         world.pause(1_000, 2_500).await;
-        let offset = ["+3600", "-3600", "+90", "-86400", "+2", "+0"][turn % 6];
+        let offset = OFFSETS[turn % OFFSETS.len()];
         // In one piece: a worker reads it at any moment.
         let next = file.with_extension("next");
         std::fs::write(&next, offset)?;

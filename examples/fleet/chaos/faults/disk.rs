@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
@@ -10,18 +10,23 @@ use tempfile::TempDir;
 
 use crate::chaos::world::World;
 use crate::parts::fleet::Fleet;
+use crate::parts::steady::until;
+use crate::parts::worker::read;
 
 /// Enough for the tables of a case.
 const SIZE: &str = "size=96m,mode=0700";
-const TABLESPACE: &str = "chaos_disk";
 const FILLING: &str = "filling";
+/// A full disk is noticed by some worker within this.
+const NOTICED: Duration = Duration::from_secs(15);
 
-/// The file system and the tablespace on it.
+/// What the tablespace of a database is called.
+pub(in crate::chaos) fn tablespace(database: &str) -> String {
+    format!("{database}_disk")
+}
+
+/// The file system under the tablespace. It is unmounted when this is dropped.
 #[derive(Debug)]
 pub(in crate::chaos) struct SmallDisk {
-    server: String,
-    database: String,
-    // Unmounted before its folder goes.
     mount: Mount,
     _folder: TempDir,
 }
@@ -56,23 +61,21 @@ impl SmallDisk {
         run(Command::new("chown")
             .arg(format!("--reference={data}"))
             .arg(&path))?;
-        // The folder itself belongs to us only, and the server must reach through it.
         let (_, database) = fleet
             .database
             .rsplit_once('/')
             .context("a database's URL")?;
+        let tablespace = tablespace(database);
         for statement in [
             format!(
-                "CREATE TABLESPACE {TABLESPACE} LOCATION '{}'",
+                "CREATE TABLESPACE {tablespace} LOCATION '{}'",
                 path.display()
             ),
-            format!("ALTER DATABASE {database} SET TABLESPACE {TABLESPACE}"),
+            format!("ALTER DATABASE {database} SET TABLESPACE {tablespace}"),
         ] {
             sql.execute(AssertSqlSafe(statement)).await?;
         }
         Ok(Self {
-            server: server.to_owned(),
-            database: database.to_owned(),
             mount,
             _folder: folder,
         })
@@ -82,18 +85,9 @@ impl SmallDisk {
         self.mount.0.join(FILLING)
     }
 
-    /// Gives everything back.
-    pub(in crate::chaos) async fn end(self) {
+    /// Gives the space back, whatever happened.
+    pub(in crate::chaos) fn free(&self) {
         drop(std::fs::remove_file(self.filling()));
-        if let Ok(mut sql) = PgConnection::connect(&self.server).await {
-            for statement in [
-                format!("DROP DATABASE {} WITH (FORCE)", self.database),
-                format!("DROP TABLESPACE {TABLESPACE}"),
-            ] {
-                // The server is a private one and goes at the end anyway.
-                drop(sql.execute(AssertSqlSafe(statement)).await);
-            }
-        }
     }
 }
 
@@ -107,17 +101,30 @@ fn run(command: &mut Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Takes every free byte, for some seconds, again and again.
+/// Takes every free byte until some worker was told so by the database, and a while longer; again
+/// and again.
 pub(super) async fn fill(world: &mut World, end: Instant) -> anyhow::Result<()> {
     let path = world.disk.as_ref().context("no small disk")?.filling();
     while Instant::now() < end {
         world.pause(1_000, 3_000).await;
+        let before = refusals(world);
         take_all(&path);
         world.hit("full disks");
-        world.pause(2_000, 4_000).await;
+        let noticed = until(NOTICED, || refusals(world) > before).await;
+        world.pause(1_000, 3_000).await;
         std::fs::remove_file(&path)?;
+        ensure!(noticed, "no worker noticed that the disk was full");
     }
+    world
+        .thrown
+        .insert("statements without room", refusals(world));
     Ok(())
+}
+
+/// How often a worker has told that the store refuses; nothing else is wrong with it in this case.
+fn refusals(world: &World) -> u64 {
+    let of = |log: &PathBuf| read(log).matches("the store cannot be reached").count();
+    world.fleet.logs().iter().map(of).sum::<usize>() as u64
 }
 
 /// Writes until nothing fits.

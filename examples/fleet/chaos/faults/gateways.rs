@@ -8,15 +8,20 @@ use anyhow::{Context as _, ensure};
 use budstikke::sandbox::mail::{Act, At, Rule, Script};
 use budstikke::sandbox::proxy::{Direction, Trouble};
 use budstikke::sandbox::sms::{Fault, Knobs, Reports, Span};
+use rand::seq::SliceRandom as _;
 use serde_json::json;
 
 use crate::chaos::world::World;
 use crate::parts::oracle::Manners;
 
+/// A fault that is certain has been thrown so long after the others at the latest, or never is.
+const CERTAIN: Duration = Duration::from_secs(60);
+
 /// C-27: messages are taken, and the answers are lost: by the gateway, or on the way.
 pub(super) async fn swallow(world: &mut World, end: Instant) -> anyhow::Result<()> {
-    let thrown = faulty(world, Knobs::default(), 15);
-    while Instant::now() < end {
+    let withheld = withhold(world, Knobs::default(), 15);
+    let most = end + CERTAIN;
+    while Instant::now() < end || !withheld.all() && Instant::now() < most {
         world.pause(500, 2_000).await;
         world.gateway.set(Trouble::Swallow(Direction::Reply));
         world.hit("swallowed replies");
@@ -25,29 +30,56 @@ pub(super) async fn swallow(world: &mut World, end: Instant) -> anyhow::Result<(
         world.pause(50, 100).await;
         world.gateway.set(Trouble::None);
     }
-    ensure!(thrown.load(Ordering::Relaxed) > 0, "no answer was withheld");
-    world
-        .thrown
-        .insert("withheld answers", thrown.load(Ordering::Relaxed));
+    withheld.told(world);
     Ok(())
 }
 
+/// The ways in which the gateway takes a message and withholds its answer.
+const WITHHELD: [(&str, Fault); 3] = [
+    ("hangs", Fault::Hang),
+    ("resets", Fault::Reset),
+    ("502s", Fault::BadGateway502),
+];
+
+/// How many answers were withheld.
+#[derive(Debug, Clone, Default)]
+struct Withheld(Arc<AtomicU64>);
+
+impl Withheld {
+    fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Each way was taken.
+    fn all(&self) -> bool {
+        self.count() >= WITHHELD.len() as u64
+    }
+
+    fn told(&self, world: &mut World) {
+        for (place, (what, _)) in (0_u64..).zip(WITHHELD) {
+            let others = WITHHELD.len() as u64 - 1 - place;
+            let count = (self.count() + others) / WITHHELD.len() as u64;
+            world.thrown.insert(what, count);
+        }
+    }
+}
+
 /// One message in `every` is taken and not answered, by turns in three ways.
-fn faulty(world: &World, knobs: Knobs, every: u64) -> Arc<AtomicU64> {
-    let (taken, thrown) = (AtomicU64::new(0), Arc::new(AtomicU64::new(0)));
-    let count = Arc::clone(&thrown);
+fn withhold(world: &World, knobs: Knobs, every: u64) -> Withheld {
+    let (taken, withheld) = (AtomicU64::new(0), Withheld::default());
+    let count = withheld.clone();
     let manners = Manners::with(knobs);
     world.fleet.oracle.behave(
         0,
         manners.fault(move |_message| {
             let number = taken.fetch_add(1, Ordering::Relaxed);
             number.is_multiple_of(every).then(|| {
-                let turn = count.fetch_add(1, Ordering::Relaxed);
-                [Fault::Hang, Fault::Reset, Fault::BadGateway502][(turn % 3) as usize]
+                let turn = count.0.fetch_add(1, Ordering::Relaxed) as usize;
+                WITHHELD[turn % WITHHELD.len()].1
             })
         }),
     );
-    thrown
+    withheld
 }
 
 /// C-28: nobody answers at the gateway's address for most of the time.
@@ -61,46 +93,85 @@ pub(super) async fn down(world: &mut World, end: Instant) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// C-30: the relay misbehaves at every stage, in every way.
+/// Where the relay misbehaves.
+const STAGES: [At; 6] = [
+    At::Banner,
+    At::Ehlo,
+    At::MailFrom,
+    At::RcptTo,
+    At::Data,
+    At::Dot,
+];
+
+/// C-30: the relay misbehaves at every stage, in every way, and at the final dot also after it has
+/// taken the message. One way at all stages at once: where it hangs up, somebody comes back to its
+/// banner.
 pub(super) async fn smtp(world: &mut World, end: Instant) -> anyhow::Result<()> {
-    let stages = [
-        At::Banner,
-        At::Ehlo,
-        At::MailFrom,
-        At::RcptTo,
-        At::Data,
-        At::Dot,
+    let mut ways = [
+        Act::Say("421 4.3.2 closing".to_owned()),
+        Act::Say("451 4.3.0 later".to_owned()),
+        Act::Garbage,
+        Act::Half,
+        Act::Close,
+        Act::Stall,
+        Act::Delay(Duration::from_millis(300)),
     ];
-    let relay = world.fleet.oracle.relay(0).context("no relay")?;
-    let mut script = Script::default();
-    for at in stages {
-        for act in [
-            Act::Say("421 4.3.2 closing".to_owned()),
-            Act::Say("451 4.3.0 later".to_owned()),
-            Act::Garbage,
-            Act::Half,
-            Act::Close,
-            Act::Stall,
-            Act::Delay(Duration::from_millis(300)),
-        ] {
-            script = script.with(Rule::new(at, act).chance(0.01));
+    ways.shuffle(&mut world.dice);
+    let most = end + CERTAIN;
+    let mut missing = Vec::new();
+    let thrown = |world: &World| {
+        let relay = world.fleet.oracle.relay(0);
+        STAGES.map(|at| relay.map_or(0, |relay| relay.thrown(at)))
+    };
+    for act in ways {
+        let before = thrown(world);
+        let relay = world.fleet.oracle.relay(0).context("no relay")?;
+        let mut script = Script::default();
+        for at in STAGES {
+            script = script.with(Rule::new(at, act.clone()).times(1));
+        }
+        // Neither a refusal nor a delay can be a lie about what was taken.
+        let lies = !matches!(act, Act::Say(_) | Act::Delay(_));
+        if lies {
+            script = script.with(Rule::new(At::Dot, act.clone()).times(1).but_taken());
+        }
+        relay.set_script(script);
+        let mut asked = Instant::now();
+        loop {
+            let now = thrown(world);
+            let left: Vec<At> = (0..STAGES.len())
+                .filter(|place| {
+                    let wanted = if lies && STAGES[*place] == At::Dot {
+                        2
+                    } else {
+                        1
+                    };
+                    now[*place] < before[*place] + wanted
+                })
+                .map(|place| STAGES[place])
+                .collect();
+            if left.is_empty() {
+                break;
+            }
+            if Instant::now() > most {
+                missing.push(format!("{act:?} at {left:?}"));
+                break;
+            }
+            // Only a new connection sees the banner.
+            if asked.elapsed() > Duration::from_secs(1) && left.contains(&At::Banner) {
+                asked = Instant::now();
+                relay.hang_up();
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
-    for act in [Act::Close, Act::Half, Act::Stall, Act::Garbage] {
-        script = script.with(Rule::new(At::Dot, act).chance(0.02).but_taken());
-    }
-    relay.set_script(script);
+    let count = thrown(world);
+    world.thrown.insert("SMTP faults", count.iter().sum());
+    world
+        .thrown
+        .insert("of them at the final dot", count[STAGES.len() - 1]);
+    ensure!(missing.is_empty(), "the relay was never asked: {missing:?}");
     tokio::time::sleep(end.saturating_duration_since(Instant::now())).await;
-    let mut all = 0;
-    for at in stages {
-        let thrown = relay.thrown(at);
-        all += thrown;
-    }
-    ensure!(
-        relay.thrown(At::Dot) > 0,
-        "nothing went wrong at the final dot"
-    );
-    world.thrown.insert("SMTP faults", all);
     Ok(())
 }
 
@@ -124,9 +195,10 @@ pub(super) async fn receipts(world: &mut World, end: Instant) -> anyhow::Result<
         reports: Some(reports),
         ..Knobs::default()
     };
-    let thrown = faulty(world, knobs, 20);
+    let withheld = withhold(world, knobs, 20);
     let http = reqwest::Client::builder().no_proxy().build()?;
-    while Instant::now() < end {
+    let most = end + CERTAIN;
+    while Instant::now() < end || !withheld.all() && Instant::now() < most {
         for body in [
             json!({"id": "nobody", "status": "delivered"}),
             json!({"reference": "bs0", "status": "delivered"}),
@@ -144,8 +216,13 @@ pub(super) async fn receipts(world: &mut World, end: Instant) -> anyhow::Result<
         }
         world.pause(100, 400).await;
     }
-    world
-        .thrown
-        .insert("withheld answers", thrown.load(Ordering::Relaxed));
+    withheld.told(world);
+    for (what, kind) in [
+        ("told delivered", "notification.delivered"),
+        ("told failed", "notification.failed"),
+    ] {
+        let count = world.feeds.iter().map(|feed| feed.of_type(kind).len());
+        world.thrown.insert(what, count.sum::<usize>() as u64);
+    }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Faults of worker processes.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -13,6 +14,8 @@ use tokio::sync::Notify;
 
 use crate::chaos::world::World;
 use crate::parts::oracle::Manners;
+use crate::parts::steady::until;
+use crate::parts::worker::read;
 
 /// Longer than `recovery.worker_dead`.
 const PAUSE: Duration = Duration::from_millis(5_500);
@@ -78,15 +81,26 @@ pub(super) async fn pause(world: &mut World, end: Instant) -> anyhow::Result<()>
         world.fleet.workers[place].signal(Signal::CONT)?;
         world.pause(200, 1_000).await;
     }
+    let dead = |world: &World| {
+        let of = |log: &PathBuf| read(log).matches("this worker was taken for dead").count();
+        world.fleet.logs().iter().map(of).sum::<usize>() as u64
+    };
+    // It learns it with its next heartbeat.
+    until(Duration::from_secs(10), || dead(world) > 0).await;
+    world
+        .thrown
+        .insert("workers that learned that they count as dead", dead(world));
     Ok(())
 }
 
 /// C-6: SIGTERM, and sometimes a second one at once.
 pub(super) async fn signals(world: &mut World, end: Instant) -> anyhow::Result<()> {
-    while Instant::now() < end {
+    let mut turn = 0_u64;
+    while Instant::now() < end || turn < 2 {
         world.pause(300, 1_500).await;
         let place = world.some_worker();
-        let twice = world.dice.random_bool(0.4);
+        let twice = turn % 2 == 1;
+        turn += 1;
         let mut worker = world.fleet.take(place);
         worker.signal(Signal::TERM)?;
         if twice {
@@ -104,8 +118,14 @@ pub(super) async fn signals(world: &mut World, end: Instant) -> anyhow::Result<(
 
 /// C-37: between one worker and six, in order, so that nothing becomes unknown.
 pub(super) async fn come_and_go(world: &mut World, end: Instant) -> anyhow::Result<()> {
-    while Instant::now() < end {
-        let wanted = world.dice.random_range(1..=6);
+    let mut turn = 0;
+    while Instant::now() < end || turn < 2 {
+        let wanted = match turn {
+            0 => 1,
+            1 => 6,
+            _ => world.dice.random_range(1..=6),
+        };
+        turn += 1;
         while world.fleet.workers.len() > wanted {
             let place = world.some_worker();
             world.fleet.stop(place).await?;
