@@ -5,10 +5,12 @@
 //! spend `weight · quantum` more parts, so a long queue never delays a short one by more
 //! than a round. An agency whose own rate is used up is closed for a while and passed over.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 use crate::domain::ids::AgencyNo;
 use crate::domain::kinds::Lane;
+
+use super::tier::{AgencyQueue, TierQueue};
 
 /// Parts that an agency of weight 1 may spend per turn.
 pub const QUANTUM: u32 = 20;
@@ -83,31 +85,6 @@ pub struct FairQueue<T> {
     /// Parts that others were served while bulk waited, less [`BULK_PART`] for each of its own.
     owed: i64,
     len: usize,
-}
-
-#[derive(Debug)]
-struct TierQueue<T> {
-    queues: BTreeMap<AgencyNo, AgencyQueue<T>>,
-    /// Open agencies with work, in the order of their turns; the front has the turn.
-    turns: VecDeque<AgencyNo>,
-}
-
-#[derive(Debug)]
-struct AgencyQueue<T> {
-    items: VecDeque<(u32, T)>,
-    deficit: u32,
-    weight: u32,
-    /// Turns that ended and gave it a fresh quantum, without those that were taken back.
-    turns: u32,
-}
-
-impl<T> Default for TierQueue<T> {
-    fn default() -> Self {
-        Self {
-            queues: BTreeMap::new(),
-            turns: VecDeque::new(),
-        }
-    }
 }
 
 impl<T> Default for FairQueue<T> {
@@ -268,89 +245,9 @@ impl<T> FairQueue<T> {
                     }
                 }
             }
-            tier.queues.retain(|_, queue| !queue.items.is_empty());
-            let queues = &tier.queues;
-            tier.turns.retain(|agency| queues.contains_key(agency));
+            tier.forget_the_empty();
         }
         self.len -= gone.len();
         gone
-    }
-}
-
-impl<T> TierQueue<T> {
-    /// The queue of an agency; one that had no work takes its turn last.
-    fn queue(&mut self, agency: AgencyNo, weight: u32, closed: bool) -> &mut AgencyQueue<T> {
-        let queue = self.queues.entry(agency).or_insert_with(|| AgencyQueue {
-            items: VecDeque::new(),
-            deficit: 0,
-            weight,
-            turns: 0,
-        });
-        if queue.items.is_empty() {
-            queue.weight = weight.max(1);
-            queue.deficit = queue.weight * QUANTUM;
-            if !closed {
-                self.turns.push_back(agency);
-            }
-        }
-        queue
-    }
-
-    /// The inverse of [`Self::pop`], when what was taken last is put back first: turns that ended
-    /// since then have not. Otherwise each batch that takes more than can go would hand out quanta
-    /// for nothing, most to the heaviest.
-    fn put_back(&mut self, agency: AgencyNo, weight: u32, cost: u32, item: T) {
-        if self.turns.contains(&agency) {
-            while self.turns.front() != Some(&agency) {
-                self.turns.rotate_right(1);
-                let Some(other) = self.turns.front().and_then(|no| self.queues.get_mut(no)) else {
-                    continue;
-                };
-                if other.turns > 0 {
-                    other.turns -= 1;
-                    other.deficit = other.deficit.saturating_sub(other.weight * QUANTUM);
-                }
-            }
-        } else {
-            // Its last item went, and its turn with it.
-            let queue = self.queue(agency, weight, false);
-            queue.deficit = 0;
-            self.turns.rotate_right(1);
-        }
-        if let Some(queue) = self.queues.get_mut(&agency) {
-            queue.items.push_front((cost, item));
-            queue.deficit = queue.deficit.saturating_add(cost);
-        }
-    }
-
-    fn pop(&mut self) -> Option<(AgencyNo, u32, T)> {
-        loop {
-            let agency = *self.turns.front()?;
-            let Some(queue) = self.queues.get_mut(&agency) else {
-                self.turns.pop_front();
-                continue;
-            };
-            match queue.items.front() {
-                None => {
-                    self.turns.pop_front();
-                    self.queues.remove(&agency);
-                }
-                Some((cost, _)) if *cost <= queue.deficit => {
-                    let (cost, item) = queue.items.pop_front()?;
-                    queue.deficit -= cost;
-                    if queue.items.is_empty() {
-                        self.turns.pop_front();
-                        self.queues.remove(&agency);
-                    }
-                    return Some((agency, cost, item));
-                }
-                Some(_) => {
-                    // The turn ends; the next one begins with a fresh quantum on top.
-                    queue.deficit += queue.weight * QUANTUM;
-                    queue.turns += 1;
-                    self.turns.rotate_left(1);
-                }
-            }
-        }
     }
 }

@@ -206,3 +206,29 @@ fn the_least_urgent_is_found_and_the_most_urgent_tier_is_told() {
     assert_eq!(tiers, least.map(|tier| (Tier::Urgent, tier)));
     assert_eq!(queue.len(), 1, "the closed agency's is left alone");
 }
+
+#[test]
+fn whoever_had_its_turn_is_not_first_again_when_everything_was_handed_back_and_comes_again() {
+    let mut queue = FairQueue::default();
+    let fill = |queue: &mut FairQueue<u32>| {
+        for agency in 1..=6 {
+            for item in 0..50 {
+                queue.push(AgencyNo(agency), 1, Tier::Normal, 1, item);
+            }
+        }
+    };
+    let mut got: BTreeMap<i32, u32> = BTreeMap::new();
+    // Less than one agency's turn is served before everything goes back, a hundred times.
+    for _ in 0..120 {
+        fill(&mut queue);
+        for ((agency, _), parts) in served(&mut queue, 11) {
+            *got.entry(agency).or_default() += parts;
+        }
+        queue.drain_where(|_| true);
+        assert!(queue.is_empty());
+    }
+    assert_eq!(got.values().sum::<u32>(), 1_320);
+    for (agency, parts) in got {
+        assert!((200..=240).contains(&parts), "{parts} of agency {agency}");
+    }
+}
