@@ -1,5 +1,6 @@
 //! One folder per outside thing; each implements a port.
 
+pub mod access;
 pub mod amqp;
 pub mod api_client;
 pub mod clock;

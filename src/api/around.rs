@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use super::problem::{ApiProblem, MEDIA_TYPE};
 use super::state::ApiState;
 use crate::domain::ids::AgencyId;
+use crate::domain::org_number::OrgNumber;
 use crate::pipeline::deps::Agency;
 use crate::telemetry::record;
 
@@ -27,6 +28,7 @@ const MAX_REQUEST_ID: usize = 64;
 pub(super) struct Course {
     reading: AtomicBool,
     agency: OnceLock<AgencyId>,
+    supplier: OnceLock<OrgNumber>,
 }
 
 impl Course {
@@ -43,6 +45,11 @@ impl Course {
     /// Who asks.
     pub(super) fn came_from(&self, agency: &Agency) {
         self.agency.get_or_init(|| agency.id.clone());
+    }
+
+    /// Who asks on the agency's behalf.
+    pub(super) fn came_through(&self, supplier: OrgNumber) {
+        self.supplier.get_or_init(|| supplier);
     }
 
     fn timed_out(&self) -> ApiProblem {
@@ -91,9 +98,21 @@ pub(super) async fn around(
             "{method} {route} failed over HTTP: a panic, or a row that does not decode"
         );
     }
+    let agency = course.agency.get().map_or("", AgencyId::as_str);
+    // Somebody who acts for an agency leaves a trace, whatever is logged otherwise.
+    if let Some(supplier) = course.supplier.get()
+        && method != "GET"
+    {
+        tracing::info!(
+            request.id = id.to_str().unwrap_or_default(),
+            agency,
+            supplier = %supplier,
+            "{method} {route} by supplier {supplier} for {agency} was answered with {status}"
+        );
+    }
     tracing::debug!(
         request.id = id.to_str().unwrap_or_default(),
-        agency = course.agency.get().map_or("", AgencyId::as_str),
+        agency,
         duration_ms = took.as_secs_f64() * 1_000.0,
         "{method} {route} was answered with {status}"
     );

@@ -1,4 +1,4 @@
-//! Who asks: an agency, by its API key (R-57, S-4).
+//! Who asks: an agency, by its API key (R-57, S-4) or a Maskinporten access token.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -17,7 +17,9 @@ use super::limiter::Subject;
 use super::problem::ApiProblem;
 use super::state::ApiState;
 use crate::domain::ids::AgencyNo;
+use crate::domain::org_number::OrgNumber;
 use crate::pipeline::deps::Agency;
+use crate::ports::access::{AccessError, Refusal, TokenChecker};
 use crate::ports::clock::Monotonic;
 
 /// A key is taken for valid so long without asking the store: it is revoked within 5 s (S-4).
@@ -25,7 +27,8 @@ const TRUSTED_FOR: Duration = Duration::from_millis(4_500);
 /// Above so many remembered keys the outdated ones are dropped.
 const REMEMBERED: usize = 1_024;
 
-const MISSING: &str = "give the agency's API key as `Authorization: Bearer <key>`";
+const MISSING: &str =
+    "give the agency's API key or access token as `Authorization: Bearer <key or token>`";
 const WRONG: &str = "the API key is not valid, or it is no longer";
 
 /// Valid keys, by their SHA-256, and when the store was asked. What is not valid is not kept.
@@ -56,22 +59,77 @@ impl FromRequestParts<ApiState> for Caller {
     type Rejection = ApiProblem;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiProblem> {
-        let key = bearer(&parts.headers).ok_or_else(|| ApiProblem::unauthenticated(MISSING))?;
-        let hash: [u8; 32] = Sha256::digest(key).into();
-        let agency = owner(state, hash, peer(parts)).await?;
-        let limiter = state.limiter();
-        limiter
-            .check(Subject::Key(hash))
-            .map_err(ApiProblem::too_many)?;
-        let agency = state
-            .deps()
-            .directory
-            .by_no(agency)
-            .ok_or_else(|| ApiProblem::unauthenticated(WRONG))?;
+        let given = bearer(&parts.headers).ok_or_else(|| ApiProblem::unauthenticated(MISSING))?;
+        let peer = peer(parts);
+        let (agency, supplier) = match state.tokens() {
+            Some(tokens) if looks_like_token(given) => by_token(state, tokens, given, peer).await?,
+            Some(_) | None => (by_key(state, given, peer).await?, None),
+        };
         if let Some(course) = parts.extensions.get::<Arc<Course>>() {
-            course.came_from(agency);
+            course.came_from(&agency);
+            if let Some(supplier) = supplier {
+                course.came_through(supplier);
+            }
         }
-        Ok(Self(Arc::clone(agency)))
+        Ok(Self(agency))
+    }
+}
+
+/// An access token begins like every JSON object in base64, or has dots; an API key does neither.
+fn looks_like_token(given: &str) -> bool {
+    given.starts_with("eyJ") || given.contains('.')
+}
+
+async fn by_key(
+    state: &ApiState,
+    key: &str,
+    peer: Option<IpAddr>,
+) -> Result<Arc<Agency>, ApiProblem> {
+    let hash: [u8; 32] = Sha256::digest(key).into();
+    let agency = owner(state, hash, peer).await?;
+    state
+        .limiter()
+        .check(Subject::Key(hash))
+        .map_err(ApiProblem::too_many)?;
+    let agency = state.deps().directory.by_no(agency);
+    let agency = agency.ok_or_else(|| ApiProblem::unauthenticated(WRONG))?;
+    Ok(Arc::clone(agency))
+}
+
+/// The agency whose organisation number the token's consumer has, and who supplied it. Whoever
+/// tries tokens is slowed down like whoever tries keys.
+async fn by_token(
+    state: &ApiState,
+    tokens: &dyn TokenChecker,
+    token: &str,
+    peer: Option<IpAddr>,
+) -> Result<(Arc<Agency>, Option<OrgNumber>), ApiProblem> {
+    let found = tokens.check(token).await.and_then(|access| {
+        let agency = state.deps().directory.by_org(&access.consumer);
+        let agency = agency.ok_or(Refusal::NoAgency)?;
+        Ok((Arc::clone(agency), access.supplier))
+    });
+    let limiter = state.limiter();
+    match found {
+        Ok((agency, supplier)) => {
+            limiter
+                .check(Subject::Agency(agency.no))
+                .map_err(ApiProblem::too_many)?;
+            Ok((agency, supplier))
+        }
+        Err(error) => {
+            limiter
+                .check(Subject::client(peer))
+                .map_err(ApiProblem::too_many)?;
+            Err(match error {
+                AccessError::Refused(refusal) => {
+                    tracing::info!(problem = %refusal, "an access token was refused");
+                    ApiProblem::refused_token(refusal, tokens.scope())
+                }
+                // The adapter has told why.
+                AccessError::Unavailable(_) => ApiProblem::issuer_away(),
+            })
+        }
     }
 }
 

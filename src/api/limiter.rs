@@ -9,6 +9,7 @@ use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use super::state::ApiLimits;
+use crate::domain::ids::AgencyNo;
 
 /// Callers that have been quiet are forgotten once in so many checks.
 const TIDY_EVERY: u32 = 4_096;
@@ -18,6 +19,8 @@ const TIDY_EVERY: u32 = 4_096;
 pub(super) enum Subject {
     /// A valid API key, by its SHA-256.
     Key([u8; 32]),
+    /// An agency that came with an access token.
+    Agency(AgencyNo),
     /// A client whose key is not known to be valid: an IPv4 address, or the /64 of an IPv6 one.
     Client(IpAddr),
     /// The peer is not known.

@@ -40,7 +40,10 @@ pub(super) fn base() -> OpenApi {
     let mut components = ComponentsBuilder::new()
         .security_scheme(
             "api_key",
-            scheme("The agency's API key, from `budstikke agency key`."),
+            scheme(
+                "The agency's API key, from `budstikke agency key`; or, if the worker is set up for it, a Maskinporten \
+                 access token whose `consumer` is the agency.",
+            ),
         )
         .security_scheme("receipt_token", scheme("The gateway's `receipt_token`."))
         .security_scheme(
@@ -57,7 +60,12 @@ pub(super) fn base() -> OpenApi {
 /// Answers that any call may get: status, name, meaning.
 const COMMON: [(&str, &str, &str); 9] = [
     ("400", "BadRequest", "The query or the body cannot be read."),
-    ("401", "Unauthenticated", "No API key, or not a valid one."),
+    (
+        "401",
+        "Unauthenticated",
+        "No API key or access token, or not a valid one. Of an access token `detail` and the header \
+         `WWW-Authenticate` say what is wrong with it.",
+    ),
     (
         "404",
         "NotFound",
@@ -82,7 +90,7 @@ const COMMON: [(&str, &str, &str); 9] = [
     (
         "503",
         "StoreAway",
-        "The store cannot be reached just now; sending the same again is safe.",
+        "The store, or for an access token its issuer, cannot be reached just now; sending the same again is safe.",
     ),
     (
         "504",

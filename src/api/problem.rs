@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 
 use crate::domain::event::Problem;
 use crate::pipeline::intake::{Busy, Intake};
+use crate::ports::access::Refusal;
 use crate::ports::store::StoreError;
 use crate::telemetry::record;
 
@@ -141,6 +142,36 @@ impl ApiProblem {
     pub(super) fn unauthenticated(detail: &'static str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, detail)
             .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+    }
+
+    /// 401: an access token that is not believed (RFC 6750 section 3). `scope` is the one that a token
+    /// must have.
+    pub(super) fn refused_token(refusal: Refusal, scope: &str) -> Self {
+        let detail = refusal.to_string();
+        let described: String = detail
+            .chars()
+            .filter(|c| !matches!(c, '"' | '\\'))
+            .collect();
+        let challenge = if refusal == Refusal::Scope {
+            format!(
+                "Bearer error=\"insufficient_scope\", error_description=\"{described}\", scope=\"{scope}\""
+            )
+        } else {
+            format!("Bearer error=\"invalid_token\", error_description=\"{described}\"")
+        };
+        let challenge = HeaderValue::from_str(&challenge)
+            .unwrap_or(HeaderValue::from_static("Bearer error=\"invalid_token\""));
+        Self::new(StatusCode::UNAUTHORIZED, detail).header(header::WWW_AUTHENTICATE, challenge)
+    }
+
+    /// 503: nobody can tell whether a token is good.
+    pub(super) fn issuer_away() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the keys of the access tokens' issuer cannot be had just now, so the token cannot be checked; \
+             nothing was done, and sending the same again is safe. API keys work",
+        )
+        .retry_after(Duration::from_secs(5))
     }
 
     /// 404; the same for what does not exist and what is another agency's.

@@ -14,6 +14,7 @@ use crate::domain::receipt::Receipt;
 use crate::pipeline::deps::Deps;
 use crate::pipeline::intake::Intake;
 use crate::pipeline::receipts::Receipts;
+use crate::ports::access::TokenChecker;
 
 /// Reads a gateway's delivery reports: content type, query without `token`, body. The error says
 /// what is wrong and holds nothing personal: whoever sent the report gets to see it.
@@ -95,6 +96,8 @@ pub struct ApiParts {
     pub intake: Intake,
     /// Where receipts are taken in.
     pub receipts: Receipts,
+    /// Who looks at access tokens; `None`: agencies come with API keys only.
+    pub tokens: Option<Arc<dyn TokenChecker>>,
     /// Who may report.
     pub receipt_sources: Vec<ReceiptSource>,
     /// See [`Ready`].
@@ -108,6 +111,7 @@ pub struct ApiParts {
 impl fmt::Debug for ApiParts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ApiParts")
+            .field("tokens", &self.tokens)
             .field("receipt_sources", &self.receipt_sources)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
@@ -151,6 +155,10 @@ impl ApiState {
 
     pub(super) fn receipts(&self) -> &Receipts {
         &self.0.parts.receipts
+    }
+
+    pub(super) fn tokens(&self) -> Option<&dyn TokenChecker> {
+        self.0.parts.tokens.as_deref()
     }
 
     pub(super) fn source(&self, gateway: &str) -> Option<&ReceiptSource> {

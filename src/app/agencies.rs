@@ -35,6 +35,7 @@ pub async fn directory(config: &Config, store: &dyn Store) -> anyhow::Result<Dir
             Ok(Agency {
                 no,
                 id: agency.id.clone(),
+                org_number: agency.org_number.clone(),
                 classes: agency.classes.clone(),
                 sms_sender: sender.unwrap_or_else(|| default_sender(agency.id.as_str())),
                 email_from: agency

@@ -1,18 +1,25 @@
 //! The HTTP API of a worker: what the configuration says of it.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
+use crate::adapters::access::{AccessChecker, AccessSettings};
 use crate::adapters::sms::receipts;
 use crate::adapters::sms::wire::GatewayKind;
 use crate::api::{ApiLimits, ApiParts, ApiState, ReceiptSource, ReceiptToken};
 use crate::config::Config;
 use crate::config::sms_gateway::SmsGateway;
+use crate::ports::access::TokenChecker;
+use crate::ports::clock::Clock;
 use crate::telemetry::metrics::{Kind, Metric, describe};
 
 use super::lifecycle::{Broker, Worker};
+
+/// How long the issuer's keys may take.
+const KEYS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What must be ready besides the store.
 #[derive(Debug, Clone)]
@@ -62,6 +69,7 @@ pub fn router(
         deps: Arc::clone(&worker.deps),
         intake: worker.intake.clone(),
         receipts: worker.receipts.clone(),
+        tokens: tokens(config, &worker.deps.clock)?,
         receipt_sources: config.sms_gateway.iter().map(receipt_source).collect(),
         ready: Arc::new(move || readiness.parts()),
         metrics: Arc::new(move || {
@@ -78,6 +86,31 @@ pub fn router(
         },
     };
     Ok(crate::api::router(ApiState::new(parts)))
+}
+
+/// Who looks at access tokens, if the configuration trusts an issuer.
+fn tokens(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Option<Arc<dyn TokenChecker>>> {
+    let Some(issuer) = &config.http.maskinporten else {
+        return Ok(None);
+    };
+    let name = issuer.issuer.expose();
+    let (setting, keys) = match &issuer.jwks_url {
+        Some(url) => ("http.maskinporten.jwks_url", url.expose().to_owned()),
+        None => ("http.maskinporten.issuer", format!("{name}jwk")),
+    };
+    let settings = AccessSettings {
+        issuer: name.to_owned(),
+        scope: issuer.scope.clone(),
+        audience: issuer.audience.clone(),
+        keys: keys.parse().with_context(|| format!("{setting}: {keys}"))?,
+        timeout: KEYS_TIMEOUT,
+    };
+    let checker = AccessChecker::new(settings, Arc::clone(clock))
+        .map_err(|error| anyhow!(error).context(setting))?;
+    Ok(Some(Arc::new(checker)))
 }
 
 fn receipt_source(gateway: &SmsGateway) -> ReceiptSource {

@@ -13,6 +13,7 @@ use crate::domain::address_limit::AddressLimits;
 use crate::domain::health::Rules;
 use crate::domain::ids::{AgencyId, AgencyNo, WorkerId};
 use crate::domain::kinds::{Channel, Class};
+use crate::domain::org_number::OrgNumber;
 use crate::domain::pace::Rate;
 use crate::domain::retry::RetryPolicy;
 use crate::domain::window::DayWindow;
@@ -32,6 +33,8 @@ pub struct Agency {
     pub no: AgencyNo,
     /// Its id.
     pub id: AgencyId,
+    /// Its organisation number.
+    pub org_number: OrgNumber,
     /// Which classes it may send.
     pub classes: Vec<Class>,
     /// The sender of its SMS.
@@ -67,6 +70,7 @@ impl Agency {
 pub struct Directory {
     by_no: HashMap<AgencyNo, Arc<Agency>>,
     by_id: HashMap<AgencyId, Arc<Agency>>,
+    by_org: HashMap<OrgNumber, Arc<Agency>>,
     order: Vec<AgencyNo>,
 }
 
@@ -80,6 +84,9 @@ impl Directory {
             directory
                 .by_id
                 .insert(agency.id.clone(), Arc::clone(&agency));
+            directory
+                .by_org
+                .insert(agency.org_number.clone(), Arc::clone(&agency));
             directory.by_no.insert(agency.no, agency);
         }
         directory
@@ -93,6 +100,11 @@ impl Directory {
     /// By id.
     pub fn by_id(&self, id: &AgencyId) -> Option<&Arc<Agency>> {
         self.by_id.get(id)
+    }
+
+    /// By organisation number; of several with the same one, the last.
+    pub fn by_org(&self, number: &OrgNumber) -> Option<&Arc<Agency>> {
+        self.by_org.get(number)
     }
 
     /// All numbers, in the order of the configuration.

@@ -3,6 +3,7 @@
 //! The docs of a trait say what every implementation MUST do; the contract suites in `tests/`
 //! are those sentences in executable form.
 
+pub mod access;
 pub mod clock;
 pub mod entropy;
 pub mod event_sink;

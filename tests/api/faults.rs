@@ -79,6 +79,7 @@ async fn a_panic_is_a_problem_and_tells_nothing() {
         deps: Arc::clone(&api.worker.deps),
         intake: api.worker.intake.clone(),
         receipts: api.worker.receipts.clone(),
+        tokens: None,
         receipt_sources: Vec::new(),
         ready: Arc::new(Vec::new),
         metrics: Arc::new(|| panic!("20914695016 is a secret")),

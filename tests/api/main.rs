@@ -10,6 +10,7 @@
     reason = "helpers of tests carry no attribute of their own"
 )]
 
+mod bad_tokens;
 mod bodies;
 mod calls;
 mod events;
@@ -22,3 +23,4 @@ mod pages;
 mod receipts;
 mod socket;
 mod support;
+mod tokens;

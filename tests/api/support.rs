@@ -18,6 +18,7 @@ use budstikke::domain::contact::Contact;
 use budstikke::domain::event::EventFilter;
 use budstikke::domain::ids::{AgencyId, AgencyNo};
 use budstikke::domain::kinds::Class;
+use budstikke::domain::org_number::OrgNumber;
 use budstikke::domain::person::PersonNumber;
 use budstikke::domain::receipt::{Receipt, ReceiptKey, ReceiptStatus};
 use budstikke::domain::retry::RetryPolicy;
@@ -25,6 +26,7 @@ use budstikke::domain::time::Timestamp;
 use budstikke::domain::window::DayWindow;
 use budstikke::pipeline::deps::{Agency, Deps, Directory, Parts, Policy, Routes};
 use budstikke::pipeline::retention::Ages;
+use budstikke::ports::access::TokenChecker;
 use budstikke::ports::register::{ContactRegister, Inquiry, RegisterError};
 use budstikke::ports::store::{AgencyRecord, Store};
 use serde_json::{Value, json};
@@ -36,6 +38,8 @@ use crate::calls::{Answer, Call};
 
 pub const OSLO: &str = "bs_key_of_oslo";
 pub const BERGEN: &str = "bs_key_of_bergen";
+/// The organisation numbers of both.
+pub const ORGANISATIONS: [&str; 2] = ["958935420", "964338531"];
 /// The gateway with a token, and the token.
 pub const GUARDED: &str = "guarded";
 pub const TOKEN: &str = "let-me & in";
@@ -81,6 +85,11 @@ pub async fn start() -> Api {
 }
 
 pub async fn start_with(limits: ApiLimits) -> Api {
+    start_trusting(limits, None).await
+}
+
+/// With access tokens too.
+pub async fn start_trusting(limits: ApiLimits, tokens: Option<Arc<dyn TokenChecker>>) -> Api {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("api.db").display());
     let settings = SqliteSettings {
@@ -98,7 +107,8 @@ pub async fn start_with(limits: ApiLimits) -> Api {
         let hash = Sha256::digest(key).into();
         store.add_key(*agency, hash, Timestamp(0)).await.unwrap();
     }
-    let agencies = numbers.iter().zip(ids).map(|(no, id)| agency(*no, id));
+    let agencies = numbers.iter().zip(ids).zip(ORGANISATIONS);
+    let agencies = agencies.map(|((no, id), number)| agency(*no, id, number));
     let parts = Parts {
         store: Arc::clone(&store),
         register: Arc::new(NoRegister),
@@ -118,6 +128,7 @@ pub async fn start_with(limits: ApiLimits) -> Api {
         deps: Arc::clone(&worker.deps),
         intake: worker.intake.clone(),
         receipts: worker.receipts.clone(),
+        tokens,
         receipt_sources: vec![source(GUARDED, TOKEN), source(OPEN, "")],
         ready: Arc::new(move || vec![("broker_jobs", broker.load(Ordering::Relaxed))]),
         metrics: Arc::new(|| "budstikke_jobs_total 7\n".to_owned()),
@@ -181,10 +192,11 @@ pub fn letter(name: &str) -> Value {
     })
 }
 
-fn agency(no: AgencyNo, id: AgencyId) -> Agency {
+fn agency(no: AgencyNo, id: AgencyId, number: &str) -> Agency {
     Agency {
         no,
         id,
+        org_number: OrgNumber::parse(number).unwrap(),
         classes: Class::ALL.to_vec(),
         sms_sender: "Kommunen".to_owned(),
         email_from: "Kommunen <varsel@kommune.example>".to_owned(),

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use reqwest::Url;
 use reqwest::header::ACCEPT;
 
-use super::keys::{Keys, KeysError};
 use super::settings::{Answers, KrrSettings};
 use super::wire::{Answer, JOSE, PATH, Request};
 use crate::adapters::https::caller::{CallError, Caller, Limits, Reply};
+use crate::adapters::jose::remote::{KeysAt, KeysError, RemoteKeys};
 use crate::adapters::maskinporten::AccessToken;
 use crate::domain::person::PersonNumber;
 use crate::ports::BoxError;
@@ -37,7 +37,7 @@ pub(super) struct Client {
     url: Url,
     caller: Caller,
     limits: Limits,
-    keys: Option<Keys>,
+    keys: Option<RemoteKeys>,
     clock: Arc<dyn Clock>,
 }
 
@@ -51,11 +51,15 @@ impl Client {
     pub(super) fn new(settings: &KrrSettings, clock: Arc<dyn Clock>) -> Result<Self, BoxError> {
         let keys = match &settings.answers {
             Answers::Json => None,
-            Answers::Jose { keys } => Some(Keys::new(
-                keys.clone(),
-                settings.timeout,
-                Arc::clone(&clock),
-            )?),
+            Answers::Jose { keys } => {
+                let at = KeysAt {
+                    whose: "the register",
+                    setting: "register.krr.keys_url",
+                    url: keys.clone(),
+                    timeout: settings.timeout,
+                };
+                Some(RemoteKeys::new(at, Arc::clone(&clock))?)
+            }
         };
         // What stands behind the host is kept: a proxy may put a path before the register's own.
         let base = settings.url.as_str().trim_end_matches('/');

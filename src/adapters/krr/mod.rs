@@ -4,7 +4,6 @@ mod answer;
 mod brake;
 mod classify;
 mod client;
-mod keys;
 mod register;
 mod settings;
 pub mod wire;

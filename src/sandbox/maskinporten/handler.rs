@@ -18,9 +18,10 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use super::clients::{Client, ClientKey, Clients};
+use super::issuer::{Issuer, access_claims, organisation};
 use super::knobs::{MaskinportenKnobs, TokenFault};
 use super::tokens::Tokens;
-use crate::adapters::jose::wire::VerifyError;
+use crate::adapters::jose::wire::{RsaAlgorithm, VerifyError};
 use crate::adapters::maskinporten::wire::{
     ErrorReply, GRANT_TYPE, GrantClaims, GrantForm, LONGEST_GRANT, TokenReply,
 };
@@ -30,14 +31,19 @@ use crate::sandbox::wall;
 /// `iat` may be off by so much, in seconds.
 const TOLERATED: i64 = 10;
 
+/// The organisation of every client.
+const OWN_ORGANISATION: &str = "991825827";
+
 /// What all requests share.
 #[derive(Debug, Clone)]
 pub(super) struct Shared {
     pub(super) issuer: Arc<str>,
     pub(super) clients: Arc<Clients>,
     pub(super) tokens: Tokens,
+    pub(super) keys: Issuer,
     pub(super) knobs: Arc<RwLock<MaskinportenKnobs>>,
     pub(super) requests: Arc<AtomicU64>,
+    pub(super) key_requests: Arc<AtomicU64>,
     pub(super) granted: Arc<AtomicU64>,
     pub(super) seen: Arc<Mutex<HashSet<String>>>,
     pub(super) closing: CancellationToken,
@@ -78,6 +84,22 @@ pub(super) async fn token(
         response.headers_mut().insert(DATE, date);
     }
     response
+}
+
+/// `GET /jwk`.
+pub(super) async fn key_set(
+    State(shared): State<Shared>,
+    ConnectInfo(grip): ConnectInfo<Grip>,
+) -> Response {
+    shared.key_requests.fetch_add(1, Ordering::Relaxed);
+    let fault = shared.knobs.read().keys.clone();
+    if let Some(fault) = fault {
+        return shared.misbehave(fault, &grip).await;
+    }
+    match shared.keys.key_set() {
+        Ok(set) => Json(set).into_response(),
+        Err(_failed) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
 }
 
 fn refused(code: &str, word: &str) -> Response {
@@ -149,7 +171,11 @@ impl Shared {
         };
         self.granted.fetch_add(1, Ordering::Relaxed);
         let scope = scopes.join(" ");
-        let token = self.tokens.issue(
+        let token = self
+            .access_token(&claims, &scope, knobs)
+            .map_err(|_failed| ("MP-900", "server_error"))?;
+        self.tokens.issue(
+            token.clone(),
             claims.iss,
             claims.consumer_org,
             scopes,
@@ -161,6 +187,30 @@ impl Shared {
             expires_in: knobs.life.as_secs(),
             scope: Some(scope),
         })
+    }
+
+    /// The token itself: signed, for the one whom the client acts for, or for the client's own
+    /// organisation.
+    fn access_token(
+        &self,
+        claims: &GrantClaims,
+        scope: &str,
+        knobs: &MaskinportenKnobs,
+    ) -> std::io::Result<String> {
+        let consumer = claims.consumer_org.as_deref().unwrap_or(OWN_ORGANISATION);
+        let mut token = access_claims(&self.issuer, consumer, scope);
+        let now = wall::now().as_second() + knobs.clock_ahead;
+        token["client_id"] = claims.iss.clone().into();
+        token["iat"] = now.into();
+        token["exp"] = (now + i64::try_from(knobs.life.as_secs()).unwrap_or(i64::MAX / 2)).into();
+        if let Some(resource) = &claims.resource {
+            token["aud"] = resource.clone().into();
+        }
+        if claims.consumer_org.is_some() {
+            token["supplier"] = organisation(OWN_ORGANISATION);
+            token["delegation_source"] = "https://altinn.no".into();
+        }
+        self.keys.sign(RsaAlgorithm::Rs256, &token)
     }
 
     /// The claims, if their client signed them and may have what it asks for.

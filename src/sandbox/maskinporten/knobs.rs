@@ -33,6 +33,8 @@ pub struct MaskinportenKnobs {
     pub clock_ahead: i64,
     /// What is granted, instead of what was asked for.
     pub grants: Option<Vec<String>>,
+    /// How every request for the key set ends, instead of with keys.
+    pub keys: Option<TokenFault>,
     /// Faults for the next requests, one each; afterwards all is well.
     pub next: VecDeque<TokenFault>,
 }
@@ -45,6 +47,7 @@ impl Default for MaskinportenKnobs {
             latency: Duration::ZERO,
             clock_ahead: 0,
             grants: None,
+            keys: None,
             next: VecDeque::new(),
         }
     }

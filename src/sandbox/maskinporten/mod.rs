@@ -3,11 +3,13 @@
 
 mod clients;
 mod handler;
+mod issuer;
 mod knobs;
 mod server;
 mod tokens;
 
 pub use clients::{Client, ClientKey, Clients};
+pub use issuer::{access_claims, organisation};
 pub use knobs::{MaskinportenKnobs, TokenFault};
 pub use server::MaskinportenServer;
 pub use tokens::{Issued, Tokens};

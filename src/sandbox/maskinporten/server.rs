@@ -7,16 +7,19 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::post;
+use axum::routing::{get, post};
 use parking_lot::RwLock;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::clients::Clients;
 use super::handler::{self, Shared};
+use super::issuer::{Issuer, access_claims};
 use super::knobs::MaskinportenKnobs;
 use super::tokens::Tokens;
+use crate::adapters::jose::wire::{RsaAlgorithm, SigningKey};
 use crate::sandbox::connection::{Grip, ResettableListener};
 
 /// How long stopping waits for what is going on.
@@ -51,14 +54,17 @@ impl MaskinportenServer {
             issuer: format!("http://{address}/").into(),
             clients: Arc::new(clients),
             tokens: Tokens::default(),
+            keys: Issuer::default(),
             knobs: Arc::new(RwLock::new(MaskinportenKnobs::default())),
             requests: Arc::default(),
+            key_requests: Arc::default(),
             granted: Arc::default(),
             seen: Arc::default(),
             closing: closing.clone(),
         };
         let router = Router::new()
             .route("/token", post(handler::token))
+            .route("/jwk", get(handler::key_set))
             .with_state(shared.clone());
         tasks.spawn(async move {
             let serving = axum::serve(
@@ -81,6 +87,48 @@ impl MaskinportenServer {
     /// The tokens it gives out.
     pub fn tokens(&self) -> Tokens {
         self.shared.tokens.clone()
+    }
+
+    /// An access token of `consumer` (an organisation number) for `scope`, as good as any.
+    ///
+    /// # Errors
+    /// No key can be made.
+    pub fn access_token(&self, consumer: &str, scope: &str) -> io::Result<String> {
+        self.sign(&access_claims(&self.shared.issuer, consumer, scope))
+    }
+
+    /// Any claims, signed with the newest key.
+    ///
+    /// # Errors
+    /// No key can be made.
+    pub fn sign(&self, claims: &Value) -> io::Result<String> {
+        self.shared.keys.sign(RsaAlgorithm::Rs256, claims)
+    }
+
+    /// The newest key that tokens are signed with, and its id.
+    ///
+    /// # Errors
+    /// No key can be made.
+    pub fn signing_key(&self) -> io::Result<(String, SigningKey)> {
+        self.shared.keys.newest_key()
+    }
+
+    /// A new key signs from now on, and those before it still count.
+    ///
+    /// # Errors
+    /// No key can be made.
+    pub fn add_key(&self) -> io::Result<()> {
+        self.shared.keys.add_key()
+    }
+
+    /// Every key but the newest is gone.
+    pub fn drop_old_keys(&self) {
+        self.shared.keys.drop_old_keys();
+    }
+
+    /// Requests for the key set that arrived.
+    pub fn key_requests(&self) -> u64 {
+        self.shared.key_requests.load(Ordering::Relaxed)
     }
 
     /// Requests that arrived.

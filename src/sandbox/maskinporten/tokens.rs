@@ -1,12 +1,11 @@
 //! Tokens that are about: what the fake Maskinporten gives out and the fake register looks at.
-//! They are opaque; nothing of a real one concerns the client either.
+//! Like real ones they are signed, so that an API may look at them; nothing of them concerns the client.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use rand::RngExt as _;
 
 /// What a token stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,13 +28,13 @@ pub struct Tokens(Arc<Mutex<HashMap<String, Issued>>>);
 impl Tokens {
     pub(super) fn issue(
         &self,
+        token: String,
         client: String,
         consumer: Option<String>,
         scopes: Vec<String>,
         resource: Option<String>,
         life: Duration,
-    ) -> String {
-        let token = hex::encode(rand::rng().random::<[u8; 24]>());
+    ) {
         let issued = Issued {
             client,
             consumer,
@@ -43,8 +42,7 @@ impl Tokens {
             resource,
             ends: Instant::now() + life,
         };
-        self.0.lock().insert(token.clone(), issued);
-        token
+        self.0.lock().insert(token, issued);
     }
 
     /// What `token` stands for, if it lives.

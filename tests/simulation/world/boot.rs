@@ -7,6 +7,7 @@ use std::time::Duration;
 use budstikke::adapters::sqlite::SqliteStore;
 use budstikke::app::lifecycle::{Broker, Roles, Worker};
 use budstikke::domain::event::EventFilter;
+use budstikke::domain::org_number::OrgNumber;
 use budstikke::domain::pace::Rate;
 use budstikke::pipeline::deps::{Agency, Deps, Directory, Parts, Route, Routes};
 use budstikke::pipeline::retention::Ages;
@@ -63,6 +64,7 @@ impl Boot {
         let agencies = outside.agencies.iter().zip(numbers).map(|(id, no)| Agency {
             no,
             id: id.clone(),
+            org_number: OrgNumber::parse("958935420").unwrap(),
             classes: budstikke::domain::kinds::Class::ALL.to_vec(),
             sms_sender: "Simulert".to_owned(),
             email_from: "Simulert <sim@example.no>".to_owned(),
