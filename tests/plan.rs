@@ -341,6 +341,7 @@ fn a_job_begins_with_a_delivery_per_recipient_occasion_and_channel_of_both() {
         reference: Reference::parse(&n.to_string()).unwrap(),
         to,
         values: Values::new(),
+        home: None,
     };
     let job = Job {
         name: JobName::parse("j").unwrap(),
@@ -380,6 +381,7 @@ fn what_cannot_go_before_it_expires_is_due_at_once_so_that_its_agency_is_told() 
             reference: Reference::parse("1").unwrap(),
             to: To::Phone(phone()),
             values: Values::new(),
+            home: None,
         }],
         content_hash: [0; 32],
     };

@@ -224,11 +224,31 @@ CREATE TABLE api_key (
     created_at    BIGINT NOT NULL
 );
 
--- The local register: one KRR `Person` object each.
+-- The local register: one KRR `Person` object each, and the number of its last change.
 CREATE TABLE contact (
     person        TEXT PRIMARY KEY,
-    document      TEXT NOT NULL
+    document      TEXT NOT NULL,
+    change        BIGINT NOT NULL UNIQUE
 );
+
+-- One row: the last change of the local register. Whoever changes it holds the row, so that changes
+-- become visible in the order of their numbers.
+CREATE TABLE contact_change (last BIGINT NOT NULL);
+INSERT INTO contact_change VALUES (0);
+
+-- The local population register: who lives where.
+CREATE TABLE resident (
+    person        TEXT PRIMARY KEY,
+    municipality  TEXT NOT NULL,                 -- four digits
+    street        TEXT NOT NULL,
+    street_key    TEXT NOT NULL,                 -- as src/domain/street.rs spells it
+    number        INTEGER NOT NULL,
+    letter        TEXT NOT NULL,                 -- blank: none
+    household     TEXT NOT NULL,                 -- blank: alone
+    birth_year    SMALLINT NOT NULL,
+    put_at        BIGINT NOT NULL
+);
+CREATE INDEX resident_street ON resident (municipality, street_key, number);
 
 -- The hot tables are small and churn: vacuum by count, not by share (R-23).
 ALTER TABLE delivery SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);

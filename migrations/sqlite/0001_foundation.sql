@@ -222,8 +222,28 @@ CREATE TABLE api_key (
     created_at    INTEGER NOT NULL
 );
 
--- The local register: one KRR `Person` object each.
+-- The local register: one KRR `Person` object each, and the number of its last change.
 CREATE TABLE contact (
     person        TEXT PRIMARY KEY,
-    document      TEXT NOT NULL
+    document      TEXT NOT NULL,
+    change        INTEGER NOT NULL UNIQUE
 );
+
+-- One row: the last change of the local register. Whoever changes it holds the row, so that changes
+-- become visible in the order of their numbers.
+CREATE TABLE contact_change (last INTEGER NOT NULL);
+INSERT INTO contact_change VALUES (0);
+
+-- The local population register: who lives where.
+CREATE TABLE resident (
+    person        TEXT PRIMARY KEY,
+    municipality  TEXT NOT NULL,                 -- four digits
+    street        TEXT NOT NULL,
+    street_key    TEXT NOT NULL,                 -- as src/domain/street.rs spells it
+    number        INTEGER NOT NULL,
+    letter        TEXT NOT NULL,                 -- blank: none
+    household     TEXT NOT NULL,                 -- blank: alone
+    birth_year    INTEGER NOT NULL,
+    put_at        INTEGER NOT NULL
+);
+CREATE INDEX resident_street ON resident (municipality, street_key, number);

@@ -59,7 +59,7 @@ pub enum Command {
     Status(super::status::Status),
     /// Show live what a worker of the fleet does.
     Watch(super::watch::Watch),
-    /// The local register: import, export, lookup.
+    /// The local register: import, export, lookup, serve.
     Register(super::register::Register),
     /// Dead letters: messages that were refused or given up.
     Dead(super::dead::Dead),

@@ -28,6 +28,7 @@ pub mod log;
 pub mod metrics;
 pub mod recovery;
 pub mod register;
+pub mod register_serve;
 pub mod retention;
 pub mod retry;
 pub mod sms_gateway;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::node::Node;
 use super::reader::{Findings, Reader, Setting, section};
+use super::register_serve::RegisterServe;
 use super::secret::Secret;
 use super::senders::checked_text;
 use super::url::HttpUrl;
@@ -65,6 +66,8 @@ pub struct Register {
     /// The Contact and Reservation Register. With `kind = "local"` it is not in use: its secrets
     /// stay unread and their files need not exist.
     pub krr: Option<Krr>,
+    /// The local register for others.
+    pub serve: RegisterServe,
 }
 
 section! {
@@ -132,11 +135,13 @@ impl Setting for Register {
         reader.findings.leave_secret_files = kind != Some(RegisterKind::Krr);
         let krr = Option::<Krr>::field(&mut reader, "krr", None);
         reader.findings.leave_secret_files = false;
+        let serve = RegisterServe::field(&mut reader, "serve", None);
         let register = Self {
             kind: kind?,
             allow_synthetic: allow_synthetic?,
             cache: cache?,
             krr: krr?,
+            serve: serve?,
         };
         if register.kind == RegisterKind::Krr && register.krr.is_none() {
             let origin = reader.origin_of("kind");
@@ -166,6 +171,7 @@ impl Setting for Register {
             .show_into("allow_synthetic", &mut table);
         self.cache.show_into("cache", &mut table);
         self.krr.show_into("krr", &mut table);
+        self.serve.show_into("serve", &mut table);
         Some(toml::Value::Table(table))
     }
 }

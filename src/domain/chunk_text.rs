@@ -7,9 +7,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::ids::Reference;
+use super::ids::{Position, Reference};
 use super::job::{Message, Recipient, Rules, To, Values};
 use super::person::PersonNumber;
+use super::street::Home;
 
 /// A column that does not hold what was written into it. Says where, never what.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -84,14 +85,51 @@ pub fn encode_refs(recipients: &[Recipient]) -> String {
     .to_string()
 }
 
-/// The identity numbers, as a JSON array of strings, `null` for a direct address.
+/// Somebody at a street, as the column spells it: who, house number, letter, household, after whom.
+#[derive(Serialize, Deserialize)]
+struct SpelledHome {
+    p: String,
+    n: u32,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    l: String,
+    h: u16,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    a: Option<Position>,
+}
+
+/// An entry of [`encode_persons`] as it is read back.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum SpelledPerson {
+    Number(String),
+    Home(SpelledHome),
+}
+
+impl SpelledPerson {
+    fn number(&self) -> &str {
+        match self {
+            Self::Number(number) => number,
+            Self::Home(home) => &home.p,
+        }
+    }
+}
+
+/// The identity numbers, as a JSON array of strings, `null` for a direct address. Where somebody
+/// lives is about as personal, and goes with the number: `{"p": number, "n": house, …}`.
 pub fn encode_persons(recipients: &[Recipient]) -> String {
     Value::Array(
         recipients
             .iter()
-            .map(|recipient| match &recipient.to {
-                To::Person(person) => json!(person.expose()),
-                To::Phone(_) | To::Email(_) => Value::Null,
+            .map(|recipient| match (&recipient.to, &recipient.home) {
+                (To::Person(person), None) => json!(person.expose()),
+                (To::Person(person), Some(home)) => json!(SpelledHome {
+                    p: person.expose().to_owned(),
+                    n: home.number,
+                    l: home.letter.clone(),
+                    h: home.household,
+                    a: home.after,
+                }),
+                (To::Phone(_) | To::Email(_), _) => Value::Null,
             })
             .collect(),
     )
@@ -141,13 +179,49 @@ pub fn decode_refs(text: &str) -> Result<Vec<Reference>, ChunkTextError> {
 /// # Errors
 /// [`ChunkTextError`].
 pub fn decode_persons(text: &str) -> Result<Vec<Option<PersonNumber>>, ChunkTextError> {
-    let raw: Vec<Option<String>> =
-        serde_json::from_str(text).map_err(|source| ChunkTextError::at("persons", &source))?;
-    raw.into_iter()
-        .enumerate()
+    // Most columns hold no homes; those that do are read in a second go.
+    if let Ok(raw) = serde_json::from_str::<Vec<Option<&str>>>(text) {
+        return numbers(raw.into_iter());
+    }
+    let raw = spelled_persons(text)?;
+    numbers(
+        raw.iter()
+            .map(|one| one.as_ref().map(SpelledPerson::number)),
+    )
+}
+
+/// Reads the homes of [`encode_persons`] back; nothing if nobody is of a street.
+///
+/// # Errors
+/// [`ChunkTextError`].
+pub fn decode_homes(text: &str) -> Result<Vec<Option<Home>>, ChunkTextError> {
+    let home = |spelled: SpelledPerson| match spelled {
+        SpelledPerson::Number(_) => None,
+        SpelledPerson::Home(home) => Some(Home {
+            number: home.n,
+            letter: home.l,
+            household: home.h,
+            after: home.a,
+        }),
+    };
+    if !text.contains('{') {
+        return Ok(Vec::new());
+    }
+    let raw = spelled_persons(text)?;
+    Ok(raw.into_iter().map(|one| one.and_then(home)).collect())
+}
+
+fn spelled_persons(text: &str) -> Result<Vec<Option<SpelledPerson>>, ChunkTextError> {
+    serde_json::from_str(text).map_err(|source| ChunkTextError::at("persons", &source))
+}
+
+fn numbers<'a>(
+    raw: impl Iterator<Item = Option<&'a str>>,
+) -> Result<Vec<Option<PersonNumber>>, ChunkTextError> {
+    raw.enumerate()
         .map(|(index, person)| {
             person
-                .map(|person| PersonNumber::parse(&person))
+                .map(PersonNumber::parse)
                 .transpose()
                 .map_err(|_masked| ChunkTextError::entry("persons", index))
         })
@@ -200,16 +274,19 @@ mod tests {
                 reference: Reference::parse("row-1").unwrap(),
                 to: To::Person(PersonNumber::parse("20914695016").unwrap()),
                 values: values(r#"{"time":"tirsdag","n":3,"æ":true}"#),
+                home: None,
             },
             Recipient {
                 reference: Reference::parse("row-2").unwrap(),
                 to: To::Phone(PhoneNumber::parse("+4799999999").unwrap()),
                 values: Values::new(),
+                home: None,
             },
             Recipient {
                 reference: Reference::parse("row-3").unwrap(),
                 to: To::Email(EmailAddress::parse("kari@example.no").unwrap()),
                 values: Values::new(),
+                home: None,
             },
         ]
     }
@@ -248,5 +325,34 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn who_lives_at_a_street_is_kept_with_the_number() {
+        let home = |number, after| Home {
+            number,
+            letter: if number == 3 {
+                "B".into()
+            } else {
+                String::new()
+            },
+            household: 7,
+            after,
+        };
+        let mut recipients = recipients();
+        recipients[0].home = Some(home(3, None));
+        let text = encode_persons(&recipients);
+        assert_eq!(
+            text,
+            r#"[{"p":"20914695016","n":3,"l":"B","h":7},null,null]"#
+        );
+        let persons = decode_persons(&text).unwrap();
+        assert_eq!(persons[0].as_ref().unwrap().expose(), "20914695016");
+        assert_eq!(decode_homes(&text).unwrap()[0], Some(home(3, None)));
+        recipients[0].home = Some(home(4, Some(11)));
+        let homes = decode_homes(&encode_persons(&recipients)).unwrap();
+        assert_eq!(homes, [Some(home(4, Some(11))), None, None]);
+        assert_eq!(decode_homes(r#"["20914695016",null]"#).unwrap(), []);
+        assert!(decode_persons(r#"[{"p":"123456789AB","n":1,"h":1}]"#).is_err());
     }
 }

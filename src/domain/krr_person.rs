@@ -13,7 +13,7 @@ use super::person::PersonNumber;
 use super::phone::PhoneNumber;
 use super::time::Timestamp;
 
-/// The register's object, as it comes. Fields that we do not use are kept out.
+/// The register's object, as it comes. Fields that nobody documents are kept out.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KrrPerson {
     /// Eleven digits.
@@ -21,6 +21,12 @@ pub struct KrrPerson {
     /// `JA` or `NEI`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reservasjon: Option<String>,
+    /// Since when the person is reserved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reservasjonstidspunkt: Option<String>,
+    /// When the person last said whether they are reserved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reservasjon_oppdatert: Option<String>,
     /// `AKTIV`, `SLETTET` or `IKKE_REGISTRERT`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
@@ -33,9 +39,18 @@ pub struct KrrPerson {
     /// The digital mailbox.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digital_post: Option<KrrMailbox>,
+    /// The certificate of the mailbox's holder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sertifikat: Option<String>,
     /// `nb`, `nn`, `en` or `se`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spraak: Option<String>,
+    /// When the language was chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spraak_oppdatert: Option<String>,
+    /// When anything of the person was last changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oppdatert: Option<String>,
 }
 
 /// `kontaktinformasjon`.
@@ -49,6 +64,8 @@ pub struct KrrContact {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epostadresse_sist_verifisert: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epostadresse_sist_validert: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epostadresse_duplisert: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mobiltelefonnummer: Option<String>,
@@ -56,6 +73,8 @@ pub struct KrrContact {
     pub mobiltelefonnummer_oppdatert: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mobiltelefonnummer_sist_verifisert: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mobiltelefonnummer_sist_validert: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mobiltelefonnummer_duplisert: Option<String>,
 }

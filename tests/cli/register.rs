@@ -122,7 +122,7 @@ async fn files_that_are_no_register_are_refused_as_a_whole() {
     error: d.csv: is empty
     error: e.xlsx is a workbook (or another zip archive), not text: save it as CSV and give that
     error: cannot read none.csv: No such file or directory (os error 2)
-    error: this build keeps no residents, so there is nothing to import them into: street audiences come later. Persons of the contact register are imported without --residents
+    error: a.csv: has no column person; the header must be person,municipality,street,number,letter,household,birth_year
     "#);
 }
 

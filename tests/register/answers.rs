@@ -10,7 +10,7 @@ use budstikke::ports::clock::Clock as _;
 use budstikke::ports::register::{ContactRegister, RegisterError};
 use budstikke::sandbox::krr::{KrrFault, Others, Person, Profile, mobile_of};
 
-use crate::support::{Setup, World, inquiry, some, told};
+use crate::support::{Of, Setup, World, inquiry, some, told};
 
 /// What both channels hold: nothing, a usable address, or a text that is none.
 fn channels(contact: &Contact) -> (Option<bool>, Option<bool>) {
@@ -49,9 +49,14 @@ async fn profiles(register: &dyn ContactRegister) -> Vec<(Profile, Contact)> {
 async fn every_documented_profile_is_read_as_the_documentation_says() {
     use Notifiable::{No, Yes};
     use Registration::{Active, Deleted, NotRegistered, Other};
-    let world = World::new().await;
     let (usable, unusable, none) = (Some(true), Some(false), None);
-    for (profile, contact) in profiles(world.register.as_ref()).await {
+    let mut found = Vec::new();
+    for of in Of::BOTH {
+        let world = World::of(of).await;
+        found.extend(profiles(world.register.as_ref()).await);
+        assert!(world.calls().is_none_or(|calls| calls == 1));
+    }
+    for (profile, contact) in found {
         let (registration, reserved, notifiable, both) = match profile {
             Profile::MobileEmailMailbox
             | Profile::MobileEmail
@@ -107,12 +112,17 @@ async fn every_documented_profile_is_read_as_the_documentation_says() {
         let shared = contact.mobile.as_ref().is_some_and(|one| one.shared);
         assert_eq!(shared, profile == Profile::Shared, "{name}");
     }
-    assert_eq!(world.krr.calls().count(), 1);
 }
 
 #[tokio::test]
 async fn each_channel_carries_its_own_dates_in_either_shape() {
-    let world = World::new().await;
+    for of in Of::BOTH {
+        each_channel_of(of).await;
+    }
+}
+
+async fn each_channel_of(of: Of) {
+    let world = World::of(of).await;
     let now = world.clock.now();
     for (profile, contact) in profiles(world.register.as_ref()).await {
         let expected = [
@@ -131,7 +141,7 @@ async fn each_channel_carries_its_own_dates_in_either_shape() {
         assert!(mobile.updated.is_some() && mobile.verified.is_some());
     }
     // Both shapes are among ordinary people, and nobody lacks a date.
-    world.krr.turn(|knobs| knobs.others = Others::Ordinary);
+    world.ordinary(&some(50)).await;
     for contact in world.look_up(&some(50)).await.unwrap() {
         assert_eq!(fresh(&contact, now), (true, true));
     }
@@ -139,16 +149,29 @@ async fn each_channel_carries_its_own_dates_in_either_shape() {
 
 #[tokio::test]
 async fn answers_are_matched_by_number_whatever_their_order() {
-    let world = World::new().await;
-    world.krr.turn(|knobs| knobs.others = Others::Ordinary);
-    let persons = some(1_000);
-    let contacts = world.look_up(&persons).await.unwrap();
-    assert_eq!(contacts.len(), 1_000);
-    for contact in &contacts {
-        let mobile = contact.mobile.as_ref().unwrap().address.as_ref().unwrap();
-        assert_eq!(mobile.expose(), mobile_of(&contact.person));
+    for of in Of::BOTH {
+        let world = World::of(of).await;
+        let persons = some(1_000);
+        world.ordinary(&persons).await;
+        let contacts = world.look_up(&persons).await.unwrap();
+        assert_eq!(contacts.len(), 1_000);
+        for contact in &contacts {
+            let mobile = contact.mobile.as_ref().unwrap().address.as_ref().unwrap();
+            assert_eq!(mobile.expose(), mobile_of(&contact.person));
+        }
+        assert!(world.calls().is_none_or(|calls| calls == 1));
     }
-    assert_eq!(world.krr.calls().count(), 1);
+}
+
+#[tokio::test]
+async fn whom_nobody_registered_is_not_registered() {
+    for of in Of::BOTH {
+        let world = World::of(of).await;
+        world.ordinary(&[]).await;
+        let nobody = [Profile::NotRegistered.number()];
+        let contacts = world.look_up(&nobody).await.unwrap();
+        assert_eq!(contacts, [Contact::not_registered(nobody[0].clone())]);
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use budstikke::sandbox::krr::{KrrFault, Others};
 
-use crate::support::{Setup, World, some, told};
+use crate::support::{Of, Setup, World, some, told};
 
 async fn world() -> World {
     let world = World::with(Setup {
@@ -21,6 +21,14 @@ async fn a_signed_answer_is_read_like_any_other() {
     let world = world().await;
     assert_eq!(world.look_up(&some(1_000)).await.unwrap().len(), 1_000);
     assert_eq!(world.krr.calls().all()[0].accept, "application/jose");
+
+    let world = World::with(Setup {
+        signed: true,
+        of: Of::Table,
+        ..Setup::default()
+    })
+    .await;
+    assert_eq!(world.look_up(&some(1_000)).await.unwrap().len(), 1_000);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! A register client, the fake register and the fake Maskinporten, and a clock that can be moved.
 
 use std::collections::HashMap;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,7 +10,11 @@ use budstikke::adapters::clock::SystemClock;
 use budstikke::adapters::entropy::SystemEntropy;
 use budstikke::adapters::jose::wire::{KeyName, RsaAlgorithm, SigningKey};
 use budstikke::adapters::krr::{Answers, Consumer, KrrRegister, KrrSettings};
+use budstikke::adapters::local_register::serve::{
+    self as served, RegisterServer, ServeSettings, Signer,
+};
 use budstikke::adapters::maskinporten::{AccessTokens, MaskinportenSettings};
+use budstikke::adapters::sqlite::{SqliteSettings, SqliteStore};
 use budstikke::domain::contact::Contact;
 use budstikke::domain::ids::AgencyId;
 use budstikke::domain::org_number::OrgNumber;
@@ -17,12 +22,16 @@ use budstikke::domain::person::PersonNumber;
 use budstikke::domain::time::Timestamp;
 use budstikke::ports::clock::{Clock, Monotonic};
 use budstikke::ports::register::{ContactRegister, Inquiry, RegisterError};
+use budstikke::ports::store::{ContactRow, Store};
 use budstikke::sandbox::keys;
-use budstikke::sandbox::krr::{Admission, KrrServer};
+use budstikke::sandbox::krr::{Admission, KrrServer, Others, Person, Profile};
 use budstikke::sandbox::maskinporten::{Client, ClientKey, Clients, MaskinportenServer};
+use tempfile::TempDir;
 
 pub const SCOPE: &str = "krr:global/kontaktinformasjon.read";
 pub const DELEGATED: &str = "krr:global/kontaktinfo.read";
+/// Scopes that show a person whole.
+const EVERYTHING: [&str; 2] = [SCOPE, "krr:global/digitalpost.read"];
 pub const OSLO: &str = "958935420";
 pub const BERGEN: &str = "964338531";
 
@@ -66,6 +75,20 @@ pub struct Setup {
     pub rate: f64,
     pub timeout: Duration,
     pub scope: &'static str,
+    pub of: Of,
+}
+
+/// Whose answers they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Of {
+    /// The sandbox's fake, with its knobs.
+    Fake,
+    /// `budstikke register serve` over a table.
+    Table,
+}
+
+impl Of {
+    pub const BOTH: [Self; 2] = [Self::Fake, Self::Table];
 }
 
 impl Default for Setup {
@@ -80,6 +103,7 @@ impl Default for Setup {
             rate: 10_000.0,
             timeout: Duration::from_secs(10),
             scope: SCOPE,
+            of: Of::Fake,
         }
     }
 }
@@ -90,6 +114,63 @@ pub struct World {
     pub krr: KrrServer,
     pub register: Arc<KrrRegister>,
     pub clock: Arc<HandClock>,
+    table: Option<Table>,
+}
+
+/// The table and its server.
+struct Table {
+    store: Arc<dyn Store>,
+    server: RegisterServer,
+    _folder: TempDir,
+}
+
+impl Table {
+    /// With a person of every profile in it, as the fake has.
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("register.db").display());
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let settings = SqliteSettings {
+            url,
+            clock: Arc::clone(&clock),
+        };
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(settings).await.unwrap());
+        let settings = ServeSettings {
+            store: Arc::clone(&store),
+            clock,
+            admission: served::Admission::Anybody,
+            signer: Some(Signer::new(keys::generate().unwrap(), None)),
+        };
+        let any_port = (Ipv4Addr::LOCALHOST, 0).into();
+        let server = RegisterServer::start(any_port, settings).await.unwrap();
+        let table = Self {
+            store,
+            server,
+            _folder: folder,
+        };
+        for profile in Profile::ALL {
+            // Whom the register does not know is in no table.
+            if *profile != Profile::NotRegistered {
+                table.add(&[Person::of(*profile)]).await;
+            }
+        }
+        table
+    }
+
+    async fn add(&self, persons: &[Person]) {
+        let rows: Vec<ContactRow> = persons
+            .iter()
+            .map(|person| ContactRow {
+                person: person.number().clone(),
+                document: person.shown_to(&EVERYTHING.map(str::to_owned)).to_string(),
+            })
+            .collect();
+        self.store.put_contacts(&rows).await.unwrap();
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}", self.server.address())
+    }
 }
 
 impl World {
@@ -117,13 +198,47 @@ impl World {
             .await
             .unwrap();
         let clock = Arc::new(HandClock::default());
-        let register = client_of(&maskinporten, &krr, &clock, key, name, setup);
+        let table = match setup.of {
+            Of::Fake => None,
+            Of::Table => Some(Table::new().await),
+        };
+        let (url, keys_url) = match &table {
+            None => (krr.url(), krr.keys_url()),
+            Some(table) => (table.url(), format!("{}/jwks", table.url())),
+        };
+        let at = (url.as_str(), keys_url.as_str());
+        let register = client_of(&maskinporten, at, &clock, key, name, setup);
         Self {
             maskinporten,
             krr,
             register,
             clock,
+            table,
         }
+    }
+
+    pub async fn of(of: Of) -> Self {
+        Self::with(Setup {
+            of,
+            ..Setup::default()
+        })
+        .await
+    }
+
+    /// Everybody of `numbers` is registered and ordinary.
+    pub async fn ordinary(&self, numbers: &[PersonNumber]) {
+        match &self.table {
+            None => self.krr.turn(|knobs| knobs.others = Others::Ordinary),
+            Some(table) => {
+                let persons: Vec<Person> = numbers.iter().cloned().map(Person::ordinary).collect();
+                table.add(&persons).await;
+            }
+        }
+    }
+
+    /// How many calls there were, where they are counted.
+    pub fn calls(&self) -> Option<usize> {
+        self.table.is_none().then(|| self.krr.calls().count())
     }
 
     pub async fn look_up(&self, persons: &[PersonNumber]) -> Result<Vec<Contact>, RegisterError> {
@@ -138,7 +253,7 @@ impl World {
 
 fn client_of(
     maskinporten: &MaskinportenServer,
-    krr: &KrrServer,
+    (url, keys_url): (&str, &str),
     clock: &Arc<HandClock>,
     key: SigningKey,
     key_name: KeyName,
@@ -156,7 +271,7 @@ fn client_of(
     };
     let tokens = AccessTokens::new(tokens, Arc::clone(&clock), Arc::new(SystemEntropy)).unwrap();
     let settings = KrrSettings {
-        url: krr.url().parse().unwrap(),
+        url: url.parse().unwrap(),
         scope: setup.scope.to_owned(),
         consumer: setup.consumer,
         batch: setup.batch,
@@ -165,7 +280,7 @@ fn client_of(
         timeout: setup.timeout,
         answers: if setup.signed {
             Answers::Jose {
-                keys: krr.keys_url().parse().unwrap(),
+                keys: keys_url.parse().unwrap(),
             }
         } else {
             Answers::Json

@@ -170,6 +170,16 @@ macro_rules! every_case {
         $run! { contacts:
             a_person_put_in_again_is_replaced,
             all_persons_come_in_order_page_by_page,
+            every_change_of_a_person_has_a_number_and_what_is_the_same_keeps_its_own,
+            changes_come_from_a_number_on_page_by_page,
+            many_changing_at_once_share_no_number_and_leave_none_out,
+        }
+        $run! { residents:
+            residents_are_found_by_stretch_side_and_age,
+            a_resident_put_in_again_has_moved_and_who_is_not_in_again_can_be_dropped,
+            where_recipients_live_is_kept_until_their_identity_is_erased,
+            a_claimed_recipient_of_a_street_knows_whose_turn_comes_before,
+            how_it_stands_with_recipients_is_told_by_their_best_delivery,
         }
         $run! { retention:
             what_is_young_or_open_is_kept,

@@ -38,6 +38,7 @@ mod ledger_unknown;
 mod outbox;
 mod parking;
 mod postgres_server;
+mod residents;
 mod retention;
 mod sqlite_file;
 mod urgent_quota;

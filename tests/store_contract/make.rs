@@ -193,6 +193,7 @@ pub fn recipient(n: u16, to: To) -> Recipient {
         reference: reference(n),
         to,
         values,
+        home: None,
     }
 }
 

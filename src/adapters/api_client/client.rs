@@ -12,7 +12,7 @@ use reqwest::{RequestBuilder, Response, Url};
 
 use super::classify::classify;
 use super::error::ApiError;
-use super::wire::{FeedPage, JobAnswer, Page};
+use super::wire::{FeedPage, JobAnswer, Page, ReachAnswer};
 use crate::domain::ids::JobName;
 use crate::ports::BoxError;
 
@@ -138,6 +138,16 @@ impl ApiClient {
         let (_, body) = self
             .exchange(self.client.get(self.url(&["v1", "jobs", job.as_str()])))
             .await?;
+        self.read(&body)
+    }
+
+    /// Who of a job's street was reached.
+    ///
+    /// # Errors
+    /// [`ApiError`]; [`ApiError::NotFound`] also for a job that has no street.
+    pub async fn reach(&self, job: &JobName) -> Result<ReachAnswer, ApiError> {
+        let url = self.url(&["v1", "jobs", job.as_str(), "reach"]);
+        let (_, body) = self.exchange(self.client.get(url)).await?;
         self.read(&body)
     }
 

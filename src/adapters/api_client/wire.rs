@@ -183,3 +183,34 @@ impl ProblemBody {
         self.problems.iter().filter_map(problem).collect()
     }
 }
+
+/// Who of a street was reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReachAnswer {
+    /// The agency's own id of the job.
+    pub job: String,
+    /// Where the job stands.
+    pub state: String,
+    /// How many residents.
+    pub recipients: u64,
+    /// In how many households.
+    pub households: u64,
+    /// What became of them, by the API's own words.
+    pub reach: serde_json::Map<String, Value>,
+    /// Houses where a household has nobody who got the message.
+    pub without_reach: Vec<HouseAnswer>,
+}
+
+/// A house where a household was not reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HouseAnswer {
+    /// Its number.
+    pub number: u32,
+    /// The letter behind it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub letter: Option<String>,
+    /// How many households of the job live there.
+    pub households: u64,
+    /// How many of them were not reached.
+    pub unreached: u64,
+}

@@ -21,6 +21,8 @@ mod migrate;
 mod outbox;
 mod parking;
 mod pool;
+mod reach;
+mod residents;
 mod retention;
 mod rows;
 mod totals;

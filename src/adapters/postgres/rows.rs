@@ -105,6 +105,7 @@ pub(super) fn chunk(row: &PgRow) -> Result<Chunk, Fault> {
     let id = format!("{job}/{no}");
     let wrong = |error| corrupt("chunk", &id, error);
     let persons: Option<&str> = row.try_get(3)?;
+    let homes = persons.map(chunk_text::decode_homes).transpose();
     let persons = persons.map(chunk_text::decode_persons).transpose();
     let contents: Option<&str> = row.try_get(4)?;
     let contents = contents.map(chunk_text::decode_contents).transpose();
@@ -114,6 +115,7 @@ pub(super) fn chunk(row: &PgRow) -> Result<Chunk, Fault> {
         references: chunk_text::decode_refs(row.try_get(2)?).map_err(wrong)?,
         persons: persons.map_err(wrong)?.unwrap_or_default(),
         contents: contents.map_err(wrong)?.unwrap_or_default(),
+        homes: homes.map_err(wrong)?.unwrap_or_default(),
     })
 }
 

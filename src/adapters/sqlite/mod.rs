@@ -17,6 +17,8 @@ mod lock;
 mod migrate;
 mod outbox;
 mod parking;
+mod reach;
+mod residents;
 mod retention;
 mod rows;
 mod workers;

@@ -1,15 +1,16 @@
 //! The command and its parts.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::{export, import, lookup};
+use super::{export, import, lookup, serve};
 use crate::cli::args::Global;
 use crate::cli::context::Failure;
 
-/// The local register: import, export, lookup.
+/// The local register: import, export, lookup, serve.
 #[derive(Debug, Args)]
 pub struct Register {
     #[command(subcommand)]
@@ -18,12 +19,15 @@ pub struct Register {
 
 #[derive(Debug, Subcommand)]
 enum RegisterCommand {
-    /// Put persons in: NDJSON with one KRR Person object a line, or CSV with the flat names.
+    /// Put persons in: NDJSON with one KRR Person object a line, or CSV with the flat names. With
+    /// --residents: who lives where, CSV.
     Import(Import),
     /// Write all persons out, as NDJSON or CSV.
     Export(Export),
     /// Show what the register says of a person, and what that means for the two classes.
     Lookup(Lookup),
+    /// Answer other installations as the Contact and Reservation Register does, from the table.
+    Serve(Serve),
 }
 
 /// What is imported, and how.
@@ -38,9 +42,14 @@ pub struct Import {
     /// Import the other rows although some are bad.
     #[arg(long)]
     pub skip_invalid: bool,
-    /// The file holds residents (who lives where), not persons of the contact register.
-    #[arg(long)]
+    /// The file holds residents (who lives where), not persons of the contact register: CSV with
+    /// person, municipality, street, number, letter, household, birth_year.
+    #[arg(long, conflicts_with = "verified_now")]
     pub residents: bool,
+    /// The file names every resident of the municipalities in it: who lives there according to an
+    /// earlier import and is not in the file is removed.
+    #[arg(long, requires = "residents", conflicts_with = "skip_invalid")]
+    pub whole: bool,
 }
 
 /// How it is written.
@@ -59,6 +68,14 @@ pub struct Lookup {
     pub person: String,
 }
 
+/// Where it is served.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Address and port, instead of register.serve.listen; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+}
+
 impl Register {
     /// Runs the command.
     ///
@@ -69,6 +86,7 @@ impl Register {
             RegisterCommand::Import(import) => import::run(import, global).await,
             RegisterCommand::Export(export) => export::run(export, global).await,
             RegisterCommand::Lookup(lookup) => lookup::run(lookup, global).await,
+            RegisterCommand::Serve(serve) => serve::run(serve, global).await,
         }
     }
 }

@@ -38,12 +38,14 @@ pub fn to_person(cell: impl Fn(&str) -> Option<String>) -> KrrPerson {
             mobiltelefonnummer_oppdatert: cell("mobiltelefonnummer_oppdatert"),
             mobiltelefonnummer_sist_verifisert: cell("mobiltelefonnummer_sist_verifisert"),
             mobiltelefonnummer_duplisert: cell("mobiltelefonnummer_duplisert"),
+            ..KrrContact::default()
         }),
         digital_post: Some(KrrMailbox {
             postkasseadresse: cell("postkasseadresse"),
             postkasseleverandoeradresse: cell("postkasseleverandoeradresse"),
         }),
         spraak: cell("spraak"),
+        ..KrrPerson::default()
     }
 }
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use serde_json::json;
 
 use super::command::Import;
+use super::import_residents;
 use super::rows::{ImportRules, rows};
 use crate::app::build;
 use crate::cli::args::Global;
@@ -22,9 +23,9 @@ const BATCH: usize = 1_000;
 
 /// A row that stays out.
 #[derive(Debug)]
-struct Bad {
-    line: u64,
-    problems: Vec<String>,
+pub(super) struct Bad {
+    pub(super) line: u64,
+    pub(super) problems: Vec<String>,
 }
 
 /// Runs the command.
@@ -33,10 +34,7 @@ struct Bad {
 /// [`Failure`].
 pub async fn run(import: &Import, global: &Global) -> Result<ExitCode, Failure> {
     if import.residents {
-        return Err(Failure::Other(anyhow!(
-            "this build keeps no residents, so there is nothing to import them into: street audiences come \
-             later. Persons of the contact register are imported without --residents"
-        )));
+        return import_residents::run(import, global).await;
     }
     let config = load(global)?;
     if config.register.kind == RegisterKind::Krr {
@@ -56,15 +54,6 @@ pub async fn run(import: &Import, global: &Global) -> Result<ExitCode, Failure> 
         stamp: import.verified_now.then(|| clock.now()),
     };
     let (good, bad) = survey(&file.text, &rules).with_context(|| shown.to_string())?;
-    if !bad.is_empty() && !global.json {
-        for row in &bad {
-            note(format!(
-                "{shown}, line {}: {}",
-                row.line,
-                row.problems.join("; ")
-            ));
-        }
-    }
     let refused = !bad.is_empty() && !import.skip_invalid;
     let imported = if refused || good == 0 {
         0
@@ -72,7 +61,15 @@ pub async fn run(import: &Import, global: &Global) -> Result<ExitCode, Failure> 
         let store = build::store(&config, clock, build::Opening::Shared).await?;
         put(&file.text, &rules, good, store.as_ref()).await?
     };
-    report(&shown, imported, &bad, refused, global);
+    let report = Report {
+        shown: &shown,
+        what: "person",
+        imported,
+        removed: None,
+        bad: &bad,
+        refused,
+    };
+    report.tell(global);
     Ok(if refused || imported == 0 {
         ExitCode::FAILURE
     } else {
@@ -120,25 +117,57 @@ async fn put(text: &str, rules: &ImportRules, good: u64, store: &dyn Store) -> a
     Ok(imported)
 }
 
-fn report(shown: &str, imported: u64, bad: &[Bad], refused: bool, global: &Global) {
-    if global.json {
-        let invalid: Vec<_> = bad
-            .iter()
-            .map(|row| json!({"line": row.line, "problems": row.problems}))
-            .collect();
-        say_json(&json!({"imported": imported, "invalid": invalid}));
-    } else if refused {
-        note(format!(
-            "nothing is imported: {} of {shown} cannot be; --skip-invalid imports the others",
-            counted(bad.len() as u64, "row")
-        ));
-    } else if bad.is_empty() {
-        say(format!("{} imported", counted(imported, "person")));
-    } else {
-        say(format!(
-            "{} imported, {} left out",
-            counted(imported, "person"),
-            counted(bad.len() as u64, "row")
-        ));
+/// What became of a file.
+#[derive(Debug)]
+pub(super) struct Report<'a> {
+    pub(super) shown: &'a str,
+    pub(super) what: &'static str,
+    pub(super) imported: u64,
+    /// Who was there before and is not any more; `None`: nobody is removed.
+    pub(super) removed: Option<u64>,
+    pub(super) bad: &'a [Bad],
+    /// Nothing was put in because of the bad ones.
+    pub(super) refused: bool,
+}
+
+impl Report<'_> {
+    pub(super) fn tell(&self, global: &Global) {
+        if global.json {
+            let invalid: Vec<_> = self
+                .bad
+                .iter()
+                .map(|row| json!({"line": row.line, "problems": row.problems}))
+                .collect();
+            let mut told = json!({"imported": self.imported, "invalid": invalid});
+            if let Some(removed) = self.removed {
+                told["removed"] = removed.into();
+            }
+            say_json(&told);
+            return;
+        }
+        for row in self.bad {
+            note(format!(
+                "{}, line {}: {}",
+                self.shown,
+                row.line,
+                row.problems.join("; ")
+            ));
+        }
+        let left_out = counted(self.bad.len() as u64, "row");
+        if self.refused {
+            note(format!(
+                "nothing is imported: {left_out} of {} cannot be; --skip-invalid imports the others",
+                self.shown
+            ));
+            return;
+        }
+        let mut line = format!("{} imported", counted(self.imported, self.what));
+        if let Some(removed) = self.removed {
+            line.push_str(&format!(", {removed} removed"));
+        }
+        if !self.bad.is_empty() {
+            line.push_str(&format!(", {left_out} left out"));
+        }
+        say(line);
     }
 }

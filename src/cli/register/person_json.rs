@@ -4,21 +4,28 @@ use serde_json::{Map, Value};
 
 use crate::domain::krr_person::KrrPerson;
 
-const TEXTS: [&str; 5] = [
+const TEXTS: [&str; 10] = [
     "personidentifikator",
     "reservasjon",
+    "reservasjonstidspunkt",
+    "reservasjon_oppdatert",
     "status",
     "varslingsstatus",
+    "sertifikat",
     "spraak",
+    "spraak_oppdatert",
+    "oppdatert",
 ];
-const CONTACT: [&str; 8] = [
+const CONTACT: [&str; 10] = [
     "epostadresse",
     "epostadresse_oppdatert",
     "epostadresse_sist_verifisert",
+    "epostadresse_sist_validert",
     "epostadresse_duplisert",
     "mobiltelefonnummer",
     "mobiltelefonnummer_oppdatert",
     "mobiltelefonnummer_sist_verifisert",
+    "mobiltelefonnummer_sist_validert",
     "mobiltelefonnummer_duplisert",
 ];
 const MAILBOX: [&str; 2] = ["postkasseadresse", "postkasseleverandoeradresse"];

@@ -53,6 +53,14 @@ pub enum FileError {
         /// The known name it looks like.
         nearest: Option<String>,
     },
+    /// A table of residents lacks a column.
+    #[error(
+        "has no column {0}; the header must be person,municipality,street,number,letter,household,birth_year"
+    )]
+    MissingColumn(&'static str),
+    /// A table of residents has a column that nobody knows; what it is called may be personal.
+    #[error("has a column that is not known; the header may have {0}")]
+    UnknownResidentColumn(String),
     /// A column twice.
     #[error("has the column {0} twice")]
     RepeatedColumn(String),
@@ -189,6 +197,11 @@ pub fn check(mut person: KrrPerson, rules: &ImportRules) -> Result<ContactRow, V
         &mut person.status,
         &mut person.varslingsstatus,
         &mut person.spraak,
+        &mut person.reservasjonstidspunkt,
+        &mut person.reservasjon_oppdatert,
+        &mut person.sertifikat,
+        &mut person.spraak_oppdatert,
+        &mut person.oppdatert,
     ] {
         blank_is_absent(field);
     }
@@ -245,10 +258,12 @@ fn check_contact(contact: &mut KrrContact, rules: &ImportRules, problems: &mut V
         &mut contact.epostadresse,
         &mut contact.epostadresse_oppdatert,
         &mut contact.epostadresse_sist_verifisert,
+        &mut contact.epostadresse_sist_validert,
         &mut contact.epostadresse_duplisert,
         &mut contact.mobiltelefonnummer,
         &mut contact.mobiltelefonnummer_oppdatert,
         &mut contact.mobiltelefonnummer_sist_verifisert,
+        &mut contact.mobiltelefonnummer_sist_validert,
         &mut contact.mobiltelefonnummer_duplisert,
     ] {
         blank_is_absent(field);
@@ -304,7 +319,7 @@ fn blank_is_absent(field: &mut Option<String>) {
     }
 }
 
-fn read_number(raw: &str, rules: &ImportRules) -> Result<PersonNumber, String> {
+pub(super) fn read_number(raw: &str, rules: &ImportRules) -> Result<PersonNumber, String> {
     if raw.is_empty() {
         return Err("is missing".to_owned());
     }

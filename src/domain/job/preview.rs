@@ -18,8 +18,11 @@ pub const MAX_PREVIEWED: usize = 100;
 pub struct Preview {
     /// The agency's own id of the job.
     pub job: String,
-    /// How many recipients the job has; 0 for a street, whose residents are not known yet.
+    /// How many recipients the job has; for a street those who live there today.
     pub recipients: usize,
+    /// In how many households the recipients of a street live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub households: Option<usize>,
     /// Whether only the first [`MAX_PREVIEWED`] are shown.
     pub truncated: bool,
     /// The messages: by recipient, then by language.
@@ -104,6 +107,7 @@ impl From<RenderedEmail> for EmailPreview {
 pub fn preview(job: &Job, templates: &Templates) -> Result<Preview, RenderError> {
     let mut items = Vec::new();
     if job.rules.audience.is_some() {
+        // Everybody gets the same: there are no values.
         for language in templates.languages() {
             items.push(item(job, templates, None, language)?);
         }
@@ -116,6 +120,7 @@ pub fn preview(job: &Job, templates: &Templates) -> Result<Preview, RenderError>
     Ok(Preview {
         job: job.name.to_string(),
         recipients: job.recipients.len(),
+        households: None,
         truncated: job.recipients.len() > MAX_PREVIEWED,
         items,
     })

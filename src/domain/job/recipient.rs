@@ -4,6 +4,7 @@ use crate::domain::email::EmailAddress;
 use crate::domain::ids::Reference;
 use crate::domain::person::PersonNumber;
 use crate::domain::phone::PhoneNumber;
+use crate::domain::street::Home;
 
 /// The values that fill the templates: strings, numbers and booleans by name.
 pub type Values = serde_json::Map<String, serde_json::Value>;
@@ -17,6 +18,8 @@ pub struct Recipient {
     pub to: To,
     /// Values for the templates.
     pub values: Values,
+    /// Where a recipient of a street lives; `None` for those that the job names itself.
+    pub home: Option<Home>,
 }
 
 /// Who a recipient is.

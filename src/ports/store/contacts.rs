@@ -14,10 +14,21 @@ pub struct ContactRow {
     pub document: String,
 }
 
+/// Persons in the order of their last change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContactChanges {
+    /// Each with the number of its last change, rising.
+    pub rows: Vec<(i64, ContactRow)>,
+    /// The number of the last change of all; 0 before the first.
+    pub latest: i64,
+}
+
 /// The local register's table.
 #[async_trait]
 pub trait Contacts: Send + Sync {
-    /// Puts persons in, replacing those that are there.
+    /// Puts persons in, replacing those that are there. Everybody who is new, or whose document is
+    /// another than before, MUST get a number of change above all others; however many put at once,
+    /// no number may become visible before a lower one. Who is put in unchanged keeps theirs.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -38,4 +49,11 @@ pub trait Contacts: Send + Sync {
         after: Option<&PersonNumber>,
         limit: u32,
     ) -> Result<Vec<ContactRow>, StoreError>;
+
+    /// Up to `limit` persons whose last change has the number `from` or a higher one, and the number
+    /// of the last change, both as of one moment.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn contact_changes(&self, from: i64, limit: u32) -> Result<ContactChanges, StoreError>;
 }

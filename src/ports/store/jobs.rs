@@ -14,6 +14,7 @@ use crate::domain::job::{Job, Message, Rules};
 use crate::domain::kinds::{Channel, Class, Lane};
 use crate::domain::person::PersonNumber;
 use crate::domain::status::{Reason, Status};
+use crate::domain::street::Home;
 use crate::domain::time::Timestamp;
 
 /// So many recipients share one row of personal data.
@@ -159,6 +160,9 @@ pub struct Chunk {
     pub persons: Vec<Option<PersonNumber>>,
     /// Direct addresses and values, by index; empty once erased (`retention.text`).
     pub contents: Vec<ChunkContent>,
+    /// Where the recipients of a street live, by index; empty for a job without one, and once erased
+    /// (`retention.identity`).
+    pub homes: Vec<Option<Home>>,
 }
 
 /// A page of what became of a job's recipients.

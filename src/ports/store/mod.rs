@@ -13,12 +13,14 @@ mod keys;
 mod ledger;
 mod outbox;
 mod parking;
+mod reach;
+mod residents;
 mod retention;
 mod settlement;
 mod slots;
 mod workers;
 
-pub use contacts::{ContactRow, Contacts};
+pub use contacts::{ContactChanges, ContactRow, Contacts};
 pub use health::{FleetView, GatewayChange, GatewayRow, GatewayStep, Health};
 pub use jobs::{
     Acceptance, AgencyRecord, CHUNK_SIZE, Chunk, ChunkContent, JobRecord, JobState, JobView, Jobs,
@@ -31,6 +33,8 @@ pub use ledger::{
 };
 pub use outbox::{Outbox, Unpublished};
 pub use parking::{FoundTry, ParkedReceipt, Parking};
+pub use reach::{Homes, Reached};
+pub use residents::Residents;
 pub use retention::{Erased, Retention};
 pub use settlement::{Guard, Label, Next, SettleReport, Settlement, TryOutcome, TryResult};
 pub use slots::{Addressees, AgencyRate, BatchSlots, BucketRow, Buckets};
@@ -73,7 +77,18 @@ pub enum StoreError {
 
 /// The whole store.
 pub trait Store:
-    Jobs + Ledger + Outbox + Workers + Parking + Keys + Contacts + Retention + Health + std::fmt::Debug
+    Jobs
+    + Ledger
+    + Outbox
+    + Workers
+    + Parking
+    + Keys
+    + Contacts
+    + Residents
+    + Reached
+    + Retention
+    + Health
+    + std::fmt::Debug
 {
 }
 
@@ -85,6 +100,8 @@ impl<T> Store for T where
         + Parking
         + Keys
         + Contacts
+        + Residents
+        + Reached
         + Retention
         + Health
         + std::fmt::Debug

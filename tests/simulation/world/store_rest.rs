@@ -244,6 +244,13 @@ impl Contacts for FarStore {
         })
         .await
     }
+
+    async fn contact_changes(&self, from: i64, limit: u32) -> Result<ContactChanges, StoreError> {
+        self.call("contact_changes", async move |s: SqliteStore, _| {
+            s.contact_changes(from, limit).await
+        })
+        .await
+    }
 }
 
 #[async_trait]

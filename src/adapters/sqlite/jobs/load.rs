@@ -81,7 +81,8 @@ pub(super) async fn chunks(
 
 fn chunk((job, no, refs, persons, contents): ChunkColumns) -> Result<Chunk, StoreError> {
     let wrong = |source| corrupt("chunk", format!("{job}/{no}"), source);
-    let persons = persons.map(|text| chunk_text::decode_persons(&text));
+    let homes = persons.as_deref().map(chunk_text::decode_homes);
+    let persons = persons.as_deref().map(chunk_text::decode_persons);
     let contents = contents.map(|text| chunk_text::decode_contents(&text));
     Ok(Chunk {
         job: JobNo(job),
@@ -89,5 +90,6 @@ fn chunk((job, no, refs, persons, contents): ChunkColumns) -> Result<Chunk, Stor
         references: chunk_text::decode_refs(&refs).map_err(wrong)?,
         persons: persons.transpose().map_err(wrong)?.unwrap_or_default(),
         contents: contents.transpose().map_err(wrong)?.unwrap_or_default(),
+        homes: homes.transpose().map_err(wrong)?.unwrap_or_default(),
     })
 }

@@ -50,6 +50,7 @@ impl Addressees {
                 reference: addressee.reference?,
                 to: addressee.to?,
                 values: addressee.values?,
+                home: None,
             })
         };
         self.0.into_iter().map(whole).collect()
