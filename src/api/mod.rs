@@ -19,6 +19,7 @@ mod openapi;
 mod preview;
 mod problem;
 mod query;
+mod reach;
 mod receipts;
 mod router;
 mod state;

@@ -1,5 +1,6 @@
 //! A job as it would go out.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Json;
@@ -14,8 +15,9 @@ use super::job_request::JobRequest;
 use super::problem::{ApiProblem, ProblemBody};
 use super::state::ApiState;
 use super::words::LanguageWord;
-use crate::domain::job::{ParseRules, Preview, Templates, parse, preview};
+use crate::domain::job::{ParseRules, Preview, StreetAudience, Templates, parse, preview};
 use crate::domain::time::Timestamp;
+use crate::pipeline::audience::residents;
 use crate::pipeline::deps::Agency;
 
 macro_rules! described {
@@ -35,8 +37,10 @@ described! {
     struct PreviewBody as Preview {
         /// Your own id of the job.
         job: String,
-        /// How many recipients the job has; 0 for a street, whose residents are not known yet.
+        /// How many recipients the job has; for a street those who live there today.
         recipients: u64,
+        /// In how many households the recipients of a street live; absent without one.
+        households: Option<u64>,
         /// Whether only the first 100 recipients are shown.
         truncated: bool,
         /// The messages: by recipient, then by language.
@@ -85,7 +89,7 @@ described! {
 ///
 /// Shows the texts, the encoding of each SMS, its parts and which characters forced UCS-2. Nothing
 /// is stored and nobody is looked up: a person is shown in every language that the register might
-/// name.
+/// name. For a street the residents of today are counted.
 #[utoipa::path(
     post, path = "/v1/preview", tag = "jobs", operation_id = "previewJob",
     request_body(content = JobRequest, content_type = "application/json"),
@@ -106,10 +110,40 @@ pub(super) async fn show(
     // Megabytes of templates may take a while: not on a thread that serves others.
     let shown =
         tokio::task::spawn_blocking(move || preview_of(&body, &agency, allow_synthetic, now)).await;
-    match shown {
-        Ok(shown) => shown.map(Json),
-        Err(_panicked) => Err(ApiProblem::of_status(StatusCode::INTERNAL_SERVER_ERROR)),
+    let Ok(shown) = shown else {
+        return Err(ApiProblem::of_status(StatusCode::INTERNAL_SERVER_ERROR));
+    };
+    let (mut preview, audience) = shown?;
+    if let Some(audience) = audience {
+        count(&state, &audience, now, &mut preview).await?;
     }
+    Ok(Json(preview))
+}
+
+/// Counts who lives at a street; a street that nobody can be told at is refused like the job.
+async fn count(
+    state: &ApiState,
+    audience: &StreetAudience,
+    now: Timestamp,
+    preview: &mut Preview,
+) -> Result<(), ApiProblem> {
+    let population = state.deps().population.as_ref();
+    let residents = match residents(population, audience, now).await {
+        Ok(Ok(residents)) => residents,
+        Ok(Err(nobody)) => return Err(ApiProblem::invalid(vec![nobody])),
+        Err(away) => {
+            tracing::warn!(
+                error = &away as &dyn std::error::Error,
+                "cannot preview a job for a street"
+            );
+            return Err(ApiProblem::store_away());
+        }
+    };
+    let homes = residents.iter().filter_map(|one| one.home.as_ref());
+    let households: BTreeSet<u16> = homes.map(|home| home.household).collect();
+    preview.recipients = residents.len();
+    preview.households = Some(households.len());
+    Ok(())
 }
 
 fn preview_of(
@@ -117,7 +151,7 @@ fn preview_of(
     agency: &Arc<Agency>,
     allow_synthetic: bool,
     now: Timestamp,
-) -> Result<Preview, ApiProblem> {
+) -> Result<(Preview, Option<StreetAudience>), ApiProblem> {
     let rules = ParseRules {
         allow_synthetic,
         classes: &agency.classes,
@@ -130,5 +164,6 @@ fn preview_of(
         .ok()
         .and_then(|templates| preview(&job, &templates).ok());
     // Reading the job has compiled and filled every text already.
-    shown.ok_or_else(|| ApiProblem::of_status(StatusCode::INTERNAL_SERVER_ERROR))
+    let shown = shown.ok_or_else(|| ApiProblem::of_status(StatusCode::INTERNAL_SERVER_ERROR))?;
+    Ok((shown, job.rules.audience))
 }

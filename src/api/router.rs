@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::around::{around, panicked};
 use super::state::ApiState;
-use super::{docs, events, health, jobs, notifications, openapi, preview, receipts};
+use super::{docs, events, health, jobs, notifications, openapi, preview, reach, receipts};
 
 /// The routes that the description lists.
 pub(super) fn described() -> OpenApiRouter<ApiState> {
@@ -19,6 +19,7 @@ pub(super) fn described() -> OpenApiRouter<ApiState> {
         .routes(routes!(jobs::look, jobs::cancel))
         .routes(routes!(notifications::list))
         .routes(routes!(notifications::opened))
+        .routes(routes!(reach::report))
         .routes(routes!(preview::show))
         .routes(routes!(events::list))
         .routes(routes!(receipts::report, receipts::report_in_query))

@@ -11,7 +11,7 @@ use crate::adapters::amqp::{
 };
 use crate::adapters::clock::SystemClock;
 use crate::adapters::entropy::SystemEntropy;
-use crate::adapters::local_register::LocalRegister;
+use crate::adapters::local_register::{LocalPopulation, LocalRegister};
 use crate::adapters::postgres::{PostgresSettings, PostgresStore};
 use crate::adapters::sms;
 use crate::adapters::sms::json::{
@@ -266,6 +266,7 @@ pub async fn deps(
 ) -> anyhow::Result<Deps> {
     let parts = Parts {
         register: register(config, &store, &clock)?,
+        population: Arc::new(LocalPopulation::new(Arc::clone(&store))),
         directory: directory(config, store.as_ref()).await?,
         routes: routes(config, &clock)?,
         policy: policy(config)?,

@@ -14,6 +14,7 @@ pub mod file_text;
 pub mod gateways;
 pub mod migrate;
 pub mod progress;
+pub mod reach;
 pub mod register;
 pub mod sandbox;
 pub mod serve;

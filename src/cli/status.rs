@@ -11,6 +11,7 @@ use super::api::{ApiArgs, Key};
 use super::args::Global;
 use super::context::{Failure, say, say_json};
 use super::gateways;
+use super::reach;
 use super::submit::report::{grouped, totals_table};
 use crate::adapters::api_client::wire::{JobAnswer, Notification};
 use crate::adapters::api_client::{ApiClient, ApiError};
@@ -31,6 +32,10 @@ pub struct Status {
     /// How many recipients that were not told, or steps of the gateways' history, are listed.
     #[arg(long, value_name = "NUMBER", default_value_t = 10)]
     list: usize,
+    /// Show who of a street was reached, and at which houses somebody has to knock; for jobs with
+    /// an audience.
+    #[arg(long, requires = "job", conflicts_with = "list")]
+    reach: bool,
 }
 
 impl Status {
@@ -44,6 +49,12 @@ impl Status {
         };
         let name = JobName::parse(job).map_err(|error| anyhow!("the job id {error}"))?;
         let client = self.api.client(Key::Needed)?;
+        if self.reach {
+            reach::show(&client, &name, global)
+                .await
+                .map_err(explain_reach)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let job = client.job(&name).await.map_err(explain)?;
         let not_told = if has_not_told(&job) && self.list > 0 {
             not_told(&client, &name, self.list)
@@ -70,6 +81,17 @@ impl Status {
 fn explain(error: ApiError) -> anyhow::Error {
     if error.is_not_found() {
         anyhow!("this agency has no job of that id (404); BUDSTIKKE_API_KEY says which agency asks")
+    } else {
+        error.into()
+    }
+}
+
+fn explain_reach(error: ApiError) -> anyhow::Error {
+    if error.is_not_found() {
+        anyhow!(
+            "this agency has no job of that id with an audience (404): the reach report is for streets; \
+             BUDSTIKKE_API_KEY says which agency asks"
+        )
     } else {
         error.into()
     }

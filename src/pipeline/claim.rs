@@ -18,6 +18,7 @@ use super::deps::Deps;
 use super::gate::{Gate, gate};
 use super::gather::Gather;
 use super::give_back::give_back;
+use super::household::turns;
 use super::later::{bind, stuck};
 use super::people::{People, chunk_of};
 use super::ready::{Held, LoadedJob, ReadySet};
@@ -319,11 +320,8 @@ impl Claimer {
         let mut held = Vec::with_capacity(claim.deliveries.len());
         let mut lost = Vec::new();
         for claimed in &claim.deliveries {
-            let found = jobs.get(&claimed.delivery.job()).and_then(|job| {
-                let (reference, to, values) = people.of(claimed.delivery)?;
-                Some((Arc::clone(job), reference, to, values))
-            });
-            let Some((job, reference, to, values)) = found else {
+            let job = jobs.get(&claimed.delivery.job()).cloned();
+            let Some((job, recipient)) = job.zip(people.of(claimed.delivery)) else {
                 lost.push((claimed.delivery, claim.id));
                 continue;
             };
@@ -331,9 +329,10 @@ impl Claimer {
                 claimed: *claimed,
                 claim: claim.id,
                 job,
-                reference,
-                to,
-                values,
+                reference: recipient.reference,
+                to: recipient.to,
+                values: recipient.values,
+                after: recipient.after,
                 contact: None,
                 through: None,
                 since,
@@ -348,7 +347,8 @@ impl Claimer {
             give_back(&self.deps, &lost, Some(later)).await;
         }
         let (held, homeless) = bind(&self.deps, held).await?;
-        for settlement in homeless {
+        let (held, behind) = turns(&self.deps, held).await?;
+        for settlement in homeless.into_iter().chain(behind) {
             self.settler.settle(settlement).await;
         }
         Ok(held)

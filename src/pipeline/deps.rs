@@ -20,6 +20,7 @@ use crate::domain::window::DayWindow;
 use crate::ports::clock::{Clock, Monotonic};
 use crate::ports::entropy::Entropy;
 use crate::ports::gateway::Gateway;
+use crate::ports::population::PopulationRegister;
 use crate::ports::register::ContactRegister;
 use crate::ports::store::Store;
 
@@ -230,6 +231,8 @@ pub struct Deps {
     pub store: Arc<dyn Store>,
     /// Who the recipients are.
     pub register: Arc<dyn ContactRegister>,
+    /// Who lives where.
+    pub population: Arc<dyn PopulationRegister>,
     /// Time: the fleet's.
     pub clock: Arc<dyn Clock>,
     /// The same clock, to tell it the store's time.
@@ -263,6 +266,8 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// See [`Deps::register`].
     pub register: Arc<dyn ContactRegister>,
+    /// See [`Deps::population`].
+    pub population: Arc<dyn PopulationRegister>,
     /// The machine's clock, of which [`Deps::clock`] is made.
     pub clock: Arc<dyn Clock>,
     /// See [`Deps::entropy`].
@@ -285,6 +290,7 @@ impl Deps {
         Self {
             store: parts.store,
             register: parts.register,
+            population: parts.population,
             clock: Arc::clone(&fleet_clock) as Arc<dyn Clock>,
             fleet_clock,
             entropy: parts.entropy,

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::domain::event::{self, NewEvent, Problem};
 use crate::domain::ids::{AgencyNo, JobName, Reference};
+use crate::domain::job::Job;
 use crate::domain::job::parse::{ParseRules, parse};
 use crate::domain::kinds::Lane;
 use crate::domain::status::Reason;
@@ -16,6 +17,7 @@ use crate::domain::time::Timestamp;
 use crate::ports::store::{Acceptance, JobView, NewJob, StoreError};
 use crate::telemetry::record;
 
+use super::audience::residents;
 use super::deps::{Agency, Deps};
 use super::new_job::{new_job, view};
 
@@ -54,6 +56,9 @@ pub enum Answer {
         problems: Vec<Problem>,
     },
 }
+
+/// A body that is no job to be stored: its name, if that much could be read, and what is wrong.
+type Unreadable = (Option<JobName>, Vec<Problem>);
 
 /// Takes jobs in.
 #[derive(Debug, Clone)]
@@ -143,8 +148,8 @@ impl Intake {
         let mut recipients = 0;
         let mut told = Vec::new();
         for (index, offer) in offers.into_iter().enumerate() {
-            let read = match self.read(&offer, now) {
-                Ok(job) => self.in_time(job, now).await?,
+            let read = match self.read(&offer) {
+                Ok(job) => self.admit(job, now, &offer.agency).await?,
                 Err(rejected) => Err(rejected),
             };
             match read {
@@ -243,53 +248,46 @@ impl Intake {
         }
     }
 
-    /// A job that has expired is refused, unless it is a repeat of one that was stored in time.
-    async fn in_time(
+    /// What the present says of a job: one that has expired is refused, and one for a street where
+    /// nobody can be told; unless it is a repeat of one that was stored when it could be.
+    async fn admit(
         &self,
-        new: NewJob,
+        mut job: Job,
         now: Timestamp,
-    ) -> Result<Result<NewJob, (Option<JobName>, Vec<Problem>)>, StoreError> {
-        let expired = new.job.rules.expires.is_some_and(|expires| expires <= now);
-        if !expired
-            || self
-                .deps
-                .store
-                .job(new.agency, &new.job.name)
-                .await?
-                .is_some()
-        {
-            return Ok(Ok(new));
+        agency: &Agency,
+    ) -> Result<Result<NewJob, Unreadable>, StoreError> {
+        let mut problem = None;
+        if job.rules.expires.is_some_and(|expires| expires <= now) {
+            problem = Some(Problem {
+                pointer: "/expires".to_owned(),
+                problem: "is in the past: nothing could be sent any more".to_owned(),
+            });
+        } else if let Some(audience) = &job.rules.audience {
+            let population = self.deps.population.as_ref();
+            match residents(population, audience, now).await {
+                Ok(Ok(recipients)) => job.recipients = recipients,
+                Ok(Err(nobody)) => problem = Some(nobody),
+                Err(away) => return Err(StoreError::Unavailable(Box::new(away))),
+            }
         }
-        let problem = Problem {
-            pointer: "/expires".to_owned(),
-            problem: "is in the past: nothing could be sent any more".to_owned(),
-        };
-        Ok(Err((Some(new.job.name.clone()), vec![problem])))
+        match problem {
+            Some(problem) if self.deps.store.job(agency.no, &job.name).await?.is_none() => {
+                Ok(Err((Some(job.name), vec![problem])))
+            }
+            Some(_) | None => Ok(Ok(new_job(job, now, agency))),
+        }
     }
 
-    fn read(
-        &self,
-        offer: &Offer,
-        now: Timestamp,
-    ) -> Result<NewJob, (Option<JobName>, Vec<Problem>)> {
+    fn read(&self, offer: &Offer) -> Result<Job, Unreadable> {
         let rules = ParseRules {
             allow_synthetic: self.deps.policy.allow_synthetic,
             classes: &offer.agency.classes,
             lane_of_queue: offer.lane,
             municipality: offer.agency.municipality.as_deref(),
-            // A repeat may come after the job expired and is answered all the same: see `in_time`.
+            // A repeat may come after the job expired and is answered all the same: see `admit`.
             now: Timestamp(0),
         };
-        let job =
-            parse(&offer.body, &rules).map_err(|rejected| (rejected.job, rejected.problems))?;
-        if job.rules.audience.is_some() {
-            let problem = Problem {
-                pointer: "/audience".into(),
-                problem: "this installation knows no residents; give `recipients` instead".into(),
-            };
-            return Err((Some(job.name), vec![problem]));
-        }
-        Ok(new_job(job, now, &offer.agency))
+        parse(&offer.body, &rules).map_err(|rejected| (rejected.job, rejected.problems))
     }
 }
 

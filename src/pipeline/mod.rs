@@ -6,6 +6,7 @@
 //! listens to it between units of work, never inside one.
 
 mod address;
+pub mod audience;
 pub mod claim;
 pub mod deps;
 pub mod fleet_clock;
@@ -14,6 +15,7 @@ mod gather;
 pub mod give_back;
 pub mod health;
 pub mod heart;
+pub mod household;
 pub mod intake;
 pub mod intent;
 pub mod jobs_from_broker;

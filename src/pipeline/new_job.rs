@@ -13,6 +13,7 @@ use crate::domain::urgent_quota;
 use crate::ports::store::{JobState, JobView, NewDelivery, NewJob, UrgentAsk};
 
 use super::deps::Agency;
+use super::household::TURN;
 
 /// The job with its deliveries, what it asks of the urgent quota, and what its agency is told.
 pub(super) fn new_job(mut job: Job, now: Timestamp, agency: &Agency) -> NewJob {
@@ -60,13 +61,18 @@ fn distinct(job: &Job) -> bool {
 fn deliveries(job: &Job, now: Timestamp, agency: &Agency) -> Vec<NewDelivery> {
     plan::first_deliveries(job, now, &agency.hours)
         .into_iter()
-        .map(|(position, occasion, channel, fixed, due)| NewDelivery {
-            position,
-            occasion,
-            channel,
-            fixed,
-            due,
-            settled: None,
+        .map(|(position, occasion, channel, fixed, due)| {
+            let home = job.recipients.get(usize::from(position));
+            let home = home.and_then(|recipient| recipient.home.as_ref());
+            let is_second = home.is_some_and(|home| home.after.is_some());
+            NewDelivery {
+                position,
+                occasion,
+                channel,
+                fixed,
+                due: if is_second { due.plus(TURN) } else { due },
+                settled: None,
+            }
         })
         .collect()
 }

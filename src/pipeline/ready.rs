@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use crate::domain::contact::Contact;
 use crate::domain::fair::Tier;
-use crate::domain::ids::{AgencyNo, ClaimId, Reference};
+use crate::domain::ids::{AgencyNo, ClaimId, Position, Reference};
 use crate::domain::job::template::Templates;
 use crate::domain::job::{To, Values};
 use crate::domain::kinds::{Channel, Lane};
@@ -49,6 +49,8 @@ pub struct Held {
     pub to: Option<To>,
     /// The values.
     pub values: Arc<Values>,
+    /// Who of the household is to be reached before (`per_household`).
+    pub after: Option<Position>,
     /// The register's answer and when it came.
     pub contact: Option<(Arc<Contact>, Monotonic)>,
     /// The one gateway that it may go through: that of a first try which may have left.

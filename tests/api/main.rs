@@ -22,5 +22,6 @@ mod others;
 mod pages;
 mod receipts;
 mod socket;
+mod streets;
 mod support;
 mod tokens;

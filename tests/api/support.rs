@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use axum::Router;
 use budstikke::adapters::clock::SystemClock;
 use budstikke::adapters::entropy::SystemEntropy;
+use budstikke::adapters::local_register::LocalPopulation;
 use budstikke::adapters::sqlite::{SqliteSettings, SqliteStore};
 use budstikke::api::{
     ApiLimits, ApiParts, ApiState, ParseReceipts, ReceiptSource, ReceiptToken, router,
@@ -112,6 +113,7 @@ pub async fn start_trusting(limits: ApiLimits, tokens: Option<Arc<dyn TokenCheck
     let parts = Parts {
         store: Arc::clone(&store),
         register: Arc::new(NoRegister),
+        population: Arc::new(LocalPopulation::new(Arc::clone(&store))),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         directory: Directory::new(agencies.collect()),

@@ -18,4 +18,5 @@ mod limits;
 mod privacy;
 mod register;
 mod retention;
+mod streets;
 mod usage;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use budstikke::adapters::entropy::SystemEntropy;
+use budstikke::adapters::local_register::LocalPopulation;
 use budstikke::app::build;
 use budstikke::app::lifecycle::{Broker, Roles, Worker};
 use budstikke::config::Config;
@@ -96,6 +97,7 @@ impl Fleet {
             let name = format!("worker {n}");
             let parts = Parts {
                 register: build::register(&config, &store, &clock).unwrap(),
+                population: Arc::new(LocalPopulation::new(Arc::clone(&store))),
                 directory: budstikke::app::agencies::directory(&config, store.as_ref())
                     .await
                     .unwrap(),

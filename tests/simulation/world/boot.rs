@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
+use budstikke::adapters::local_register::LocalPopulation;
 use budstikke::adapters::sqlite::SqliteStore;
 use budstikke::app::lifecycle::{Broker, Roles, Worker};
 use budstikke::domain::event::EventFilter;
@@ -93,7 +94,9 @@ impl Boot {
             outside: Arc::clone(&outside),
             life,
         };
+        let store: Arc<dyn Store> = store;
         let parts = Parts {
+            population: Arc::new(LocalPopulation::new(Arc::clone(&store))),
             store,
             register: Arc::new(register),
             clock: Arc::new(clock),
