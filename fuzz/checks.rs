@@ -9,6 +9,7 @@ use budstikke::adapters::sms::reply::{self, Reply};
 use budstikke::adapters::sms::{GatewayKind, receipts};
 use budstikke::adapters::smtp::{self, Answer, Stage};
 use budstikke::cli::file_text;
+use budstikke::cli::register::residents;
 use budstikke::cli::register::rows::{self, ImportRules};
 use budstikke::cli::submit::{documents, table};
 use budstikke::config::Config;
@@ -334,6 +335,9 @@ pub fn csv_import(data: &[u8]) {
         allow_synthetic: true,
         stamp: Some(NOW),
     };
+    if let Ok(rows) = residents::residents(text, &rules, 2030) {
+        assert!(rows.windows(2).all(|two| two[0].line < two[1].line));
+    }
     if let Ok(rows) = rows::rows(text, &rules) {
         let mut last = 0;
         for row in rows {

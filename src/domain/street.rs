@@ -39,7 +39,7 @@ impl std::fmt::Debug for Resident {
 }
 
 /// Where a recipient of a street lives, and whose turn comes before theirs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Home {
     /// The house number.
     pub number: u32,
@@ -50,6 +50,12 @@ pub struct Home {
     /// With `per_household`: who of the household is to be reached before; this one is written to
     /// only if nobody before could be.
     pub after: Option<Position>,
+}
+
+impl std::fmt::Debug for Home {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Home(***)")
+    }
 }
 
 /// Residents born later than this are too young at `now`. The year alone is known, so that everybody
@@ -90,17 +96,18 @@ pub fn recipients(
         let mut turns: Vec<usize> = (begin..begin + members.len()).collect();
         // Adults first, each group in street order.
         turns.sort_by_key(|at| residents[*at].birth_year > adults_born);
-        let before = |at: usize| {
-            let turn = turns.iter().position(|one| *one == at)?;
-            let before = turns.get(turn.checked_sub(1)?)?;
-            audience.per_household.then_some(*before as Position)
-        };
-        for (offset, resident) in members.iter().enumerate() {
+        let mut after: Vec<Option<Position>> = vec![None; members.len()];
+        if audience.per_household {
+            for (first, second) in turns.iter().zip(turns.iter().skip(1)) {
+                after[second - begin] = Some(*first as Position);
+            }
+        }
+        for (resident, after) in members.iter().zip(after) {
             homes.push(Home {
                 number: resident.number,
                 letter: resident.letter.clone(),
                 household: household as u16,
-                after: before(begin + offset),
+                after,
             });
         }
         begin += members.len();

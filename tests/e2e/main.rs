@@ -18,5 +18,6 @@ mod limits;
 mod privacy;
 mod register;
 mod retention;
+mod served_register;
 mod streets;
 mod usage;
