@@ -10,15 +10,14 @@ use super::plan::FRESH_MONTHS;
 use super::time::Timestamp;
 
 /// Scopes that give addresses, dates, `varslingsstatus` and language. The second is what agencies
-/// delegate to a supplier, the third gives them in the feed of changes.
-const ADDRESSES: [&str; 3] = [
+/// delegate to a supplier.
+const ADDRESSES: [&str; 2] = [
     "krr:global/kontaktinformasjon.read",
     "krr:global/kontaktinfo.read",
-    CHANGES_SCOPE,
 ];
 /// Scopes that give the mailbox and its certificate.
 const MAILBOX: [&str; 2] = ["krr:global/digitalpost.read", "krr:global/postkasse.read"];
-/// The scope of the feed of changes.
+/// The scope of the feed of changes, which holds addresses.
 pub const CHANGES_SCOPE: &str = "krr:global/hentendring.read";
 
 /// The groups of fields that are shown besides reservation and status, which everybody is shown.
@@ -48,6 +47,11 @@ impl Groups {
             groups.mailbox |= MAILBOX.contains(&scope);
         }
         groups
+    }
+
+    /// Nothing but what everybody is shown who may look up at all.
+    pub const fn is_none(self) -> bool {
+        !self.addresses && !self.mailbox
     }
 }
 
@@ -131,7 +135,7 @@ mod tests {
             ("krr:global/kontaktinfo.read", true, false),
             ("krr:global/digitalpost.read", false, true),
             ("krr:global/postkasse.read", false, true),
-            ("krr:global/hentendring.read", true, false),
+            ("krr:global/hentendring.read", false, false),
             ("krr:user/kontaktinformasjon.read", false, false),
         ] {
             let shown = person(&whole("AKTIV", ""), Groups::of_scopes([scope]));

@@ -12,6 +12,8 @@ pub struct Access {
     pub consumer: OrgNumber,
     /// Who calls on the consumer's behalf, if somebody does. For the log only.
     pub supplier: Option<OrgNumber>,
+    /// What the token is for, all of it.
+    pub scopes: Vec<String>,
 }
 
 /// What is wrong with a token. The texts are for whoever sent it; they hold nothing of it.

@@ -55,9 +55,9 @@ fn contact(seed: u32, more: &Value) -> String {
     person.to_string()
 }
 
-/// An installation with a table of four persons.
-async fn registry() -> Site {
-    let site = Site::new("").await;
+/// An installation with a table of three persons; `extra` is more configuration.
+async fn registry(extra: &str) -> Site {
+    let site = Site::new(extra).await;
     let lines = [
         contact(1, &json!({"spraak": "en"})),
         contact(2, &json!({"reservasjon": "JA"})),
@@ -70,14 +70,23 @@ async fn registry() -> Site {
 
 #[tokio::test]
 async fn an_installation_looks_persons_up_in_the_register_of_another() {
-    let registry = registry().await;
-    let served = Served::start(&registry);
     let pem = keys::generate_pem().unwrap();
     let key = budstikke::adapters::jose::wire::SigningKey::from_pem(&pem).unwrap();
     let public = key.public().clone();
     let known = ClientKey::Kid(public.thumbprint(), public);
     let clients = Clients::Registered(vec![Client::new("client", known, SCOPE)]);
     let maskinporten = MaskinportenServer::start(clients).await.unwrap();
+    let extra = format!(
+        "[register.serve.maskinporten]\nissuer = \"{}\"\n",
+        maskinporten.issuer()
+    );
+    let registry = registry(&extra).await;
+    let served = Served::start(&registry);
+    let anybody = reqwest::Client::builder().no_proxy().build().unwrap();
+    let anybody = anybody.post(format!("{}/rest/v2/personer", served.url));
+    let body = json!({"personidentifikatorer": [PersonNumber::synthetic(1).expose()]});
+    let answer = anybody.json(&body).send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 401);
     let extra = format!(
         r#"
 [register]
@@ -142,7 +151,7 @@ legal_basis = "eForvaltningsforskriften § 32"
 
 #[tokio::test]
 async fn the_feed_gives_every_change_once_and_in_order() {
-    let registry = registry().await;
+    let registry = registry("").await;
     let served = Served::start(&registry);
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let ask = async |path: &str, body: Value| {
@@ -219,7 +228,7 @@ async fn the_feed_gives_every_change_once_and_in_order() {
 
 #[tokio::test]
 async fn a_register_that_anybody_could_read_is_not_served() {
-    let registry = registry().await;
+    let registry = registry("").await;
     let output = registry
         .command(&["register", "serve", "--listen", "0.0.0.0:0"])
         .output()

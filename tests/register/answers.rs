@@ -274,8 +274,14 @@ async fn an_answer_without_reservation_or_status_fails_closed() {
 
 #[tokio::test]
 async fn addresses_missing_for_lack_of_scope_are_told_from_people_without_addresses() {
+    for of in Of::BOTH {
+        without_scope(of).await;
+    }
+}
+
+async fn without_scope(of: Of) {
     // The token says the right scope, the register gives nothing for it.
-    let world = World::new().await;
+    let world = World::of(of).await;
     world.maskinporten.turn(|knobs| {
         knobs.grants = Some(vec!["krr:global/kontaktinformasjon.read".to_owned()]);
     });
@@ -283,7 +289,7 @@ async fn addresses_missing_for_lack_of_scope_are_told_from_people_without_addres
     let contacts = world.look_up(&lonely).await.unwrap();
     assert_eq!(channels(&contacts[0]), (None, None));
 
-    let world = World::new().await;
+    let world = World::of(of).await;
     let grants = [
         "krr:global/kontaktinfo.read.not",
         "krr:global/digitalpost.read",

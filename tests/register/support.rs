@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use budstikke::adapters::access::{AccessChecker, AccessSettings};
 use budstikke::adapters::clock::SystemClock;
 use budstikke::adapters::entropy::SystemEntropy;
 use budstikke::adapters::jose::wire::{KeyName, RsaAlgorithm, SigningKey};
@@ -126,7 +127,7 @@ struct Table {
 
 impl Table {
     /// With a person of every profile in it, as the fake has.
-    async fn new() -> Self {
+    async fn new(issuer: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("register.db").display());
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -135,10 +136,18 @@ impl Table {
             clock: Arc::clone(&clock),
         };
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(settings).await.unwrap());
+        let access = AccessSettings {
+            issuer: issuer.to_owned(),
+            scope: String::new(),
+            audience: None,
+            keys: format!("{issuer}jwk").parse().unwrap(),
+            timeout: Duration::from_secs(10),
+        };
+        let checker = AccessChecker::new(access, Arc::clone(&clock)).unwrap();
         let settings = ServeSettings {
             store: Arc::clone(&store),
             clock,
-            admission: served::Admission::Anybody,
+            admission: served::Admission::Tokens(Arc::new(checker)),
             signer: Some(Signer::new(keys::generate().unwrap(), None)),
         };
         let any_port = (Ipv4Addr::LOCALHOST, 0).into();
@@ -200,7 +209,7 @@ impl World {
         let clock = Arc::new(HandClock::default());
         let table = match setup.of {
             Of::Fake => None,
-            Of::Table => Some(Table::new().await),
+            Of::Table => Some(Table::new(&maskinporten.issuer()).await),
         };
         let (url, keys_url) = match &table {
             None => (krr.url(), krr.keys_url()),

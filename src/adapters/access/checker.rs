@@ -32,9 +32,21 @@ impl AccessChecker {
     /// # Errors
     /// TLS cannot be set up.
     pub fn new(settings: AccessSettings, clock: Arc<dyn Clock>) -> Result<Self, BoxError> {
+        Self::with_setting("http.maskinporten.jwks_url", settings, clock)
+    }
+
+    /// The same; `setting` says where the keys are, for errors.
+    ///
+    /// # Errors
+    /// TLS cannot be set up.
+    pub fn with_setting(
+        setting: &'static str,
+        settings: AccessSettings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, BoxError> {
         let at = KeysAt {
             whose: "Maskinporten",
-            setting: "http.maskinporten.jwks_url",
+            setting,
             url: settings.keys.clone(),
             timeout: settings.timeout,
         };

@@ -32,8 +32,8 @@ pub(super) fn read(
         return Err(Refusal::Audience);
     }
     let scopes = claims.get("scope").and_then(Value::as_str);
-    let mut scopes = scopes.unwrap_or_default().split(' ');
-    if !scopes.any(|scope| scope == wanted.scope) {
+    let scopes: Vec<&str> = scopes.unwrap_or_default().split_whitespace().collect();
+    if !wanted.scope.is_empty() && !scopes.contains(&wanted.scope.as_str()) {
         return Err(Refusal::Scope);
     }
     let consumer = claims.get("consumer").and_then(organisation);
@@ -44,6 +44,7 @@ pub(super) fn read(
     Ok(Access {
         consumer: consumer.ok_or(Refusal::Consumer)?,
         supplier,
+        scopes: scopes.into_iter().map(str::to_owned).collect(),
     })
 }
 

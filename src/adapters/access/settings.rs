@@ -9,7 +9,7 @@ use reqwest::Url;
 pub struct AccessSettings {
     /// `iss`, with the slash at its end.
     pub issuer: String,
-    /// A word that `scope` must hold.
+    /// A word that `scope` must hold; blank: whoever asks looks at the scopes.
     pub scope: String,
     /// `aud`; `None`: not asked for.
     pub audience: Option<String>,

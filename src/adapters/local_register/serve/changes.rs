@@ -9,6 +9,7 @@ use super::answers::{self, Refused};
 use super::persons::{document, unreadable};
 use super::server::Shared;
 use super::wire::{ChangesAnswer, ChangesRequest};
+use crate::domain::krr_shown::Groups;
 
 const FORM: &str = "the body must be {\"fraEndringsId\": n} in JSON, n a whole number from 0 on";
 
@@ -39,9 +40,14 @@ pub(super) async fn fetch(
         Some(_) | None => changes.latest,
     };
     let now = shared.clock.now();
+    // The scope of the feed gives addresses; mailboxes belong to another one.
+    let groups = Groups {
+        addresses: true,
+        ..caller.groups
+    };
     let mut list = Vec::with_capacity(changes.rows.len());
     for (_, row) in &changes.rows {
-        let mut person = document(row)?.shown(&row.person, caller.groups, now);
+        let mut person = document(row)?.shown(&row.person, groups, now);
         // Whoever left the register is told as deleted: no other words occur in the feed.
         if person.status.as_deref() == Some("IKKE_REGISTRERT") {
             person.status = Some("SLETTET".to_owned());

@@ -24,6 +24,11 @@ pub(super) async fn look_up(
     body: Bytes,
 ) -> Result<Response, Refused> {
     let caller = shared.admission.admit(&headers).await?;
+    if caller.groups.is_none() {
+        return Err(Refused::Scope(
+            "the token has no scope for look-ups, such as krr:global/kontaktinformasjon.read",
+        ));
+    }
     let request: PersonsRequest = answers::read(&body, FORM)?;
     let numbers = numbers(&request)?;
     let rows = shared.store.contacts(&numbers).await.map_err(unreadable)?;
