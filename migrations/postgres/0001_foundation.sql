@@ -250,6 +250,52 @@ CREATE TABLE resident (
 );
 CREATE INDEX resident_street ON resident (municipality, street_key, number);
 
+-- Keys that were made here because the configuration names none.
+CREATE TABLE secret (
+    name          TEXT PRIMARY KEY,
+    value         BYTEA NOT NULL
+);
+
+-- Who was looked up in the register, for whom and why (docs/register.md). One row per call and job,
+-- chained by keyed digests (src/domain/audit.rs); each run of a worker has a strand of its own.
+CREATE TABLE audit_strand (
+    no            INTEGER PRIMARY KEY,           -- 1, 2, 3 … without a gap
+    started_at    BIGINT NOT NULL,
+    links         BIGINT NOT NULL DEFAULT 0,     -- rows ever written
+    last_at       BIGINT NOT NULL DEFAULT 0,
+    digest        BYTEA NOT NULL                 -- of the last one
+) WITH (fillfactor = 50);
+
+CREATE TABLE audit (
+    strand        INTEGER NOT NULL,
+    no            BIGINT NOT NULL,               -- 1, 2, 3 … within the strand
+    at            BIGINT NOT NULL,
+    agency        TEXT NOT NULL,
+    job           TEXT NOT NULL,
+    purpose       TEXT NOT NULL,
+    persons       BYTEA NOT NULL,                -- 17 bytes each: keyed hash, and what the register said
+    previous_at   BIGINT NOT NULL,
+    previous      BYTEA NOT NULL,                -- digest of the row before
+    digest        BYTEA NOT NULL,
+    PRIMARY KEY (strand, no)
+);
+CREATE INDEX audit_at ON audit (at, strand, no);
+
+-- Append only. Retention alone may delete, and only what is older than it says in its transaction.
+CREATE FUNCTION audit_is_kept() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        IF OLD.at < COALESCE(NULLIF(current_setting('budstikke.erase_audit_before', TRUE), ''), '0')::bigint THEN
+            RETURN OLD;
+        END IF;
+    END IF;
+    RAISE EXCEPTION 'the audit of look-ups is append only';
+END $$;
+CREATE TRIGGER audit_row_is_kept BEFORE UPDATE OR DELETE ON audit
+    FOR EACH ROW EXECUTE FUNCTION audit_is_kept();
+CREATE TRIGGER audit_table_is_kept BEFORE TRUNCATE ON audit
+    FOR EACH STATEMENT EXECUTE FUNCTION audit_is_kept();
+
 -- The hot tables are small and churn: vacuum by count, not by share (R-23).
 ALTER TABLE delivery SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
 ALTER TABLE outbox SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);

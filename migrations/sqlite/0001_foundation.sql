@@ -247,3 +247,42 @@ CREATE TABLE resident (
     put_at        INTEGER NOT NULL
 );
 CREATE INDEX resident_street ON resident (municipality, street_key, number);
+
+-- Keys that were made here because the configuration names none.
+CREATE TABLE secret (
+    name          TEXT PRIMARY KEY,
+    value         BLOB NOT NULL
+);
+
+-- Who was looked up in the register, for whom and why (docs/register.md). One row per call and job,
+-- chained by keyed digests (src/domain/audit.rs); each run of a worker has a strand of its own.
+CREATE TABLE audit_strand (
+    no            INTEGER PRIMARY KEY,           -- 1, 2, 3 … without a gap
+    started_at    INTEGER NOT NULL,
+    links         INTEGER NOT NULL DEFAULT 0,    -- rows ever written
+    last_at       INTEGER NOT NULL DEFAULT 0,
+    digest        BLOB NOT NULL                  -- of the last one
+);
+
+CREATE TABLE audit (
+    strand        INTEGER NOT NULL,
+    no            INTEGER NOT NULL,              -- 1, 2, 3 … within the strand
+    at            INTEGER NOT NULL,
+    agency        TEXT NOT NULL,
+    job           TEXT NOT NULL,
+    purpose       TEXT NOT NULL,
+    persons       BLOB NOT NULL,                 -- 17 bytes each: keyed hash, and what the register said
+    previous_at   INTEGER NOT NULL,
+    previous      BLOB NOT NULL,                 -- digest of the row before
+    digest        BLOB NOT NULL,
+    PRIMARY KEY (strand, no)
+);
+CREATE INDEX audit_at ON audit (at, strand, no);
+
+-- Append only. Retention alone may delete, and only what is older than it says in its transaction.
+CREATE TABLE audit_erasing (before INTEGER NOT NULL);
+CREATE TRIGGER audit_row_is_kept BEFORE DELETE ON audit
+    WHEN OLD.at >= (SELECT COALESCE(MAX(before), 0) FROM audit_erasing)
+    BEGIN SELECT RAISE(ABORT, 'the audit of look-ups is append only'); END;
+CREATE TRIGGER audit_row_is_as_it_was BEFORE UPDATE ON audit
+    BEGIN SELECT RAISE(ABORT, 'the audit of look-ups is append only'); END;

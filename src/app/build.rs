@@ -28,12 +28,14 @@ use crate::domain::address_limit::AddressLimits;
 use crate::domain::health::Rules;
 use crate::domain::pace::Rate;
 use crate::domain::retry::RetryPolicy;
+use crate::domain::secret_key::SecretKey;
 use crate::pipeline::deps::{Deps, Parts, Policy, Route, Routes};
 use crate::pipeline::retention::Ages;
 use crate::ports::clock::Clock;
+use crate::ports::entropy::Entropy as _;
 use crate::ports::gateway::Gateway;
 use crate::ports::register::ContactRegister;
-use crate::ports::store::Store;
+use crate::ports::store::{Store, StoreError};
 
 use super::agencies::directory;
 use super::lifecycle::Broker;
@@ -243,6 +245,19 @@ pub fn policy(config: &Config) -> anyhow::Result<Policy> {
     })
 }
 
+/// The key of audit and opt-out lists: the configured one, else the one that the store keeps.
+///
+/// # Errors
+/// The store.
+pub async fn key(config: &Config, store: &dyn Store) -> Result<SecretKey, StoreError> {
+    let configured = config.audit.key.expose();
+    if configured.is_empty() {
+        let kept = store.secret("audit", SystemEntropy.bytes()).await?;
+        return Ok(SecretKey::new(kept));
+    }
+    Ok(SecretKey::of_text(configured))
+}
+
 /// The ages of retention.
 pub const fn ages(config: &Config) -> Ages {
     let retention = &config.retention;
@@ -251,6 +266,7 @@ pub const fn ages(config: &Config) -> Ages {
         identity: retention.identity,
         facts: retention.facts,
         events: retention.events,
+        audit: retention.audit,
     }
 }
 
@@ -272,6 +288,7 @@ pub async fn deps(
         policy: policy(config)?,
         worker: store.start_worker(name).await?,
         entropy: Arc::new(SystemEntropy),
+        key: key(config, store.as_ref()).await?,
         clock,
         store,
     };

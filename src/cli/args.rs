@@ -61,6 +61,8 @@ pub enum Command {
     Watch(super::watch::Watch),
     /// The local register: import, export, lookup, serve.
     Register(super::register::Register),
+    /// Who looked up whom in the register, and why.
+    Audit(super::audit::Audit),
     /// Dead letters: messages that were refused or given up.
     Dead(super::dead::Dead),
     /// Run a fake SMS gateway and a fake mail server with knobs for faults.

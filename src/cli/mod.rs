@@ -3,6 +3,7 @@
 pub mod agency;
 pub mod api;
 pub mod args;
+pub mod audit;
 pub mod bench;
 pub mod broker;
 pub mod check;

@@ -56,6 +56,12 @@ pub(super) fn all(config: &Config, root: &Node, findings: &mut Findings) {
     times(&mut check, config);
     retention(&mut check, config);
     lists(&mut check, config);
+    let key = &config.audit.key;
+    check.unless(
+        key.is_empty() || key.expose().chars().count() >= 32,
+        "audit.key",
+        "must have at least 32 characters, for example from `openssl rand -hex 32`",
+    );
     window(&mut check, "window", &config.window);
     for agency in &config.agency {
         one_agency(&mut check, config, agency);

@@ -19,6 +19,7 @@ mod words;
 
 pub mod agency;
 pub mod amqp;
+pub mod audit;
 pub mod database;
 pub mod dispatch;
 pub mod email_relay;

@@ -17,5 +17,7 @@ section! {
         facts: Duration [Duration::ZERO, TEN_YEARS],
         /// Events in the feed, counted from when they happened.
         events: Duration [Duration::ZERO, TEN_YEARS],
+        /// Who was looked up, for whom and why, counted from the look-up.
+        audit: Duration [Duration::ZERO, TEN_YEARS],
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::agency::Agency;
 use super::amqp::Amqp;
+use super::audit::Audit;
 use super::database::Database;
 use super::dispatch::Dispatch;
 use super::email_relay::EmailRelay;
@@ -43,6 +44,8 @@ section! {
         retry: Retry,
         /// How long what is known of people is kept.
         retention: Retention,
+        /// The audit of look-ups.
+        audit: Audit,
         /// What `daytime` means.
         window: Window,
         /// How a worker claims, holds and sends.

@@ -4,6 +4,7 @@
 //! argument.
 
 pub mod address_limit;
+pub mod audit;
 pub mod calendar;
 pub mod chunk_text;
 pub mod contact;
@@ -27,6 +28,7 @@ pub mod reach;
 pub mod receipt;
 pub mod retry;
 pub mod retry_budget;
+pub mod secret_key;
 pub mod sms_parts;
 pub mod state;
 pub mod status;

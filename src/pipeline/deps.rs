@@ -10,12 +10,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::address_limit::AddressLimits;
+use crate::domain::audit::AuditKeys;
 use crate::domain::health::Rules;
 use crate::domain::ids::{AgencyId, AgencyNo, WorkerId};
 use crate::domain::kinds::{Channel, Class};
 use crate::domain::org_number::OrgNumber;
 use crate::domain::pace::Rate;
 use crate::domain::retry::RetryPolicy;
+use crate::domain::secret_key::SecretKey;
 use crate::domain::window::DayWindow;
 use crate::ports::clock::{Clock, Monotonic};
 use crate::ports::entropy::Entropy;
@@ -26,6 +28,7 @@ use crate::ports::store::Store;
 
 use super::fleet_clock::FleetClock;
 use super::line::Lines;
+use super::trail::Trail;
 
 /// An agency as the pipeline knows it.
 #[derive(Debug, Clone)]
@@ -247,6 +250,8 @@ pub struct Deps {
     pub lines: Lines,
     /// The numbers.
     pub policy: Policy,
+    /// The trail of look-ups.
+    pub trail: Trail,
     /// Wake-ups.
     pub bells: Bells,
     /// Stop taking new work.
@@ -280,6 +285,8 @@ pub struct Parts {
     pub policy: Policy,
     /// This run's worker.
     pub worker: WorkerId,
+    /// What persons are recognised by in the audit.
+    pub key: SecretKey,
 }
 
 impl Deps {
@@ -287,11 +294,14 @@ impl Deps {
     pub fn new(parts: Parts, stop: CancellationToken, tracker: TaskTracker) -> Self {
         let fleet_clock = Arc::new(FleetClock::new(parts.clock));
         let lines = Lines::of(&parts.routes, fleet_clock.monotonic());
+        let clock = Arc::clone(&fleet_clock) as Arc<dyn Clock>;
+        let keys = AuditKeys::new(&parts.key);
         Self {
+            trail: Trail::new(Arc::clone(&parts.store), Arc::clone(&clock), keys),
             store: parts.store,
             register: parts.register,
             population: parts.population,
-            clock: Arc::clone(&fleet_clock) as Arc<dyn Clock>,
+            clock,
             fleet_clock,
             entropy: parts.entropy,
             directory: parts.directory,

@@ -35,6 +35,8 @@ pub mod retention;
 pub mod settle;
 pub mod share;
 mod side;
+pub mod trail;
+pub mod trail_check;
 mod turns;
 pub mod vitals;
 pub mod wire;

@@ -22,6 +22,7 @@ use crate::telemetry::record;
 use super::deps::Deps;
 use super::gate::wait;
 use super::ready::Held;
+use super::trail::Asked;
 
 /// Answers kept at most; each is a few hundred bytes.
 const ANSWERS_KEPT: usize = 50_000;
@@ -51,17 +52,22 @@ impl Resolver {
         let fresh = self.deps.policy.register_fresh;
         let asked = self.missing(&mut held, now);
         let mut failed: HashMap<Inquiry, Duration> = HashMap::new();
-        for (inquiry, (agency, persons)) in asked {
+        for (inquiry, (agency, whom)) in asked {
+            let mut persons: Vec<PersonNumber> = whom.iter().map(|(one, _)| one.clone()).collect();
+            persons.dedup();
             for batch in persons.chunks(MAX_BATCH) {
                 // An answer is as old as its question: what the register said may have changed
                 // since then.
                 let asked = self.deps.clock.monotonic();
-                match self.ask(&inquiry, batch).await {
-                    Ok(contacts) => self.keep(agency, contacts, asked),
-                    Err(pause) => {
-                        failed.insert(inquiry.clone(), pause);
-                        break;
-                    }
+                let mut answers = Vec::with_capacity(batch.len());
+                let mut pause = self.ask(&inquiry, batch, &mut answers).await.err();
+                match self.write_down(&inquiry, &whom, &answers).await {
+                    Ok(()) => self.keep(agency, answers, asked),
+                    Err(later) => pause = Some(pause.map_or(later, |pause| pause.max(later))),
+                }
+                if let Some(pause) = pause {
+                    failed.insert(inquiry.clone(), pause);
+                    break;
                 }
             }
         }
@@ -84,14 +90,29 @@ impl Resolver {
         (resolved, waiting)
     }
 
-    /// Who must be asked about, by inquiry; distinct persons.
-    fn missing(
+    /// Puts a look-up on the trail; without that its answers are not used. `Err` is how long to wait.
+    async fn write_down(
         &self,
-        held: &mut [Held],
-        now: Monotonic,
-    ) -> BTreeMap<Inquiry, (AgencyNo, Vec<PersonNumber>)> {
+        inquiry: &Inquiry,
+        whom: &Asked,
+        answers: &[Contact],
+    ) -> Result<(), Duration> {
+        let written = self.deps.trail.record(inquiry, whom, answers).await;
+        written.map_err(|error| {
+            record::store_error("audit");
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                persons = answers.len(),
+                "a look-up is not on the trail; its answers are not used, and the batch waits"
+            );
+            Duration::from_secs(5).mul_f64(1.0 + self.deps.entropy.unit())
+        })
+    }
+
+    /// Who must be asked about, by inquiry, and for which jobs; sorted and distinct.
+    fn missing(&self, held: &mut [Held], now: Monotonic) -> BTreeMap<Inquiry, (AgencyNo, Asked)> {
         let fresh = self.deps.policy.register_fresh;
-        let mut asked: BTreeMap<Inquiry, (AgencyNo, Vec<PersonNumber>)> = BTreeMap::new();
+        let mut asked: BTreeMap<Inquiry, (AgencyNo, Asked)> = BTreeMap::new();
         for one in held {
             self.answer(one);
             if one.needs_lookup(now, fresh)
@@ -101,12 +122,12 @@ impl Resolver {
                 entry
                     .or_insert_with(|| (one.claimed.agency, Vec::new()))
                     .1
-                    .push(person.clone());
+                    .push((person.clone(), Arc::clone(&one.job.name)));
             }
         }
-        for (_, persons) in asked.values_mut() {
-            persons.sort_unstable();
-            persons.dedup();
+        for (_, whom) in asked.values_mut() {
+            whom.sort_unstable();
+            whom.dedup();
         }
         asked
     }
@@ -145,13 +166,14 @@ impl Resolver {
     }
 
     /// One batch; a batch that the register calls wrong is bisected until the number that it means
-    /// is found, which alone counts as not registered. `Err` is how long to wait.
+    /// is found, which alone counts as not registered. `Err` is how long to wait for those who were not
+    /// `found`.
     async fn ask(
         &self,
         inquiry: &Inquiry,
         persons: &[PersonNumber],
-    ) -> Result<Vec<Contact>, Duration> {
-        let mut found = Vec::with_capacity(persons.len());
+        found: &mut Vec<Contact>,
+    ) -> Result<(), Duration> {
         let mut todo = vec![persons];
         while let Some(batch) = todo.pop() {
             record::register_call(batch.len());
@@ -179,7 +201,7 @@ impl Resolver {
                 }
             }
         }
-        Ok(found)
+        Ok(())
     }
 
     fn pause_after(&self, error: &RegisterError) -> Duration {

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::domain::time::Timestamp;
 use crate::telemetry::record;
 
 use super::deps::Deps;
 
 /// Jobs in one batch.
 const BATCH: u32 = 200;
+/// Links of the audit in one batch.
+const AUDIT_BATCH: u32 = 2_000;
 
 /// How long what is kept, counted from when everything of a job was settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +24,8 @@ pub struct Ages {
     pub facts: Duration,
     /// Events in the feed.
     pub events: Duration,
+    /// The audit of look-ups, counted from when they were made.
+    pub audit: Duration,
 }
 
 /// Erases until stopping is asked for.
@@ -29,7 +34,8 @@ pub async fn run(deps: Arc<Deps>, ages: Ages) {
         .text
         .min(ages.identity)
         .min(ages.facts)
-        .min(ages.events);
+        .min(ages.events)
+        .min(ages.audit);
     let often = (shortest / 4).clamp(Duration::from_millis(200), Duration::from_mins(10));
     while deps
         .pause(often.mul_f64(0.75 + 0.5 * deps.entropy.unit()))
@@ -63,6 +69,24 @@ pub async fn run(deps: Arc<Deps>, ages: Ages) {
                 }
             }
             if deps.stop.is_cancelled() {
+                return;
+            }
+        }
+        erase_audit(&deps, now.minus(ages.audit)).await;
+    }
+}
+
+async fn erase_audit(deps: &Deps, before: Timestamp) {
+    while !deps.stop.is_cancelled() {
+        match deps.store.erase_audit(before, AUDIT_BATCH).await {
+            Ok(0) => return,
+            Ok(links) => record::erased(&[("audit", links)]),
+            Err(error) => {
+                record::store_error("erase");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot erase the audit of look-ups that is too old"
+                );
                 return;
             }
         }

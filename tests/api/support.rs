@@ -23,6 +23,7 @@ use budstikke::domain::org_number::OrgNumber;
 use budstikke::domain::person::PersonNumber;
 use budstikke::domain::receipt::{Receipt, ReceiptKey, ReceiptStatus};
 use budstikke::domain::retry::RetryPolicy;
+use budstikke::domain::secret_key::SecretKey;
 use budstikke::domain::time::Timestamp;
 use budstikke::domain::window::DayWindow;
 use budstikke::pipeline::deps::{Agency, Deps, Directory, Parts, Policy, Routes};
@@ -120,6 +121,7 @@ pub async fn start_trusting(limits: ApiLimits, tokens: Option<Arc<dyn TokenCheck
         routes: Routes::default(),
         policy: policy(),
         worker: store.start_worker("test").await.unwrap(),
+        key: SecretKey::of_text("a key for tests"),
     };
     let deps = Deps::new(parts, CancellationToken::new(), TaskTracker::new());
     let roles = Roles::parse("api,publish").unwrap();
@@ -271,5 +273,6 @@ fn ages() -> Ages {
         identity: year,
         facts: year,
         events: year,
+        audit: year,
     }
 }

@@ -10,6 +10,7 @@
 #[expect(unreachable_pub, reason = "a binary of tests has no outside")]
 mod support;
 
+mod audit;
 mod bench;
 mod broker;
 mod http;
@@ -20,4 +21,5 @@ mod register;
 mod retention;
 mod served_register;
 mod streets;
+mod tokens;
 mod usage;

@@ -105,6 +105,7 @@ impl Fleet {
                 policy: build::policy(&config).unwrap(),
                 worker: store.start_worker(&name).await.unwrap(),
                 entropy: Arc::new(SystemEntropy),
+                key: build::key(&config, store.as_ref()).await.unwrap(),
                 clock: Arc::clone(&clock),
                 store: Arc::clone(&store),
             };

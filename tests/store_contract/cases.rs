@@ -164,6 +164,15 @@ macro_rules! every_case {
             a_delivery_that_may_have_left_tells_through_which_gateway,
             the_history_of_gateways_goes_with_the_facts,
         }
+        $run! { audit:
+            what_is_appended_is_found_and_verified,
+            what_does_not_follow_on_the_end_is_not_appended,
+            strands_that_begin_at_once_have_numbers_of_their_own,
+            the_database_refuses_to_change_the_audit_or_to_forget_it,
+            whoever_gets_around_that_is_found_out,
+            what_is_old_is_erased_and_the_rest_still_verifies,
+            a_key_of_the_store_is_made_once,
+        }
         $run! { keys:
             a_key_has_the_owner_it_was_made_for,
         }

@@ -22,6 +22,7 @@ mod world;
 
 mod address_limit;
 mod agency_rate;
+mod audit;
 mod contacts;
 mod health;
 mod jobs;

@@ -8,6 +8,7 @@
 //! Erasing is `UPDATE` and `DELETE`: the old row versions go when autovacuum has passed and the
 //! page has been written again, so the disk below the database must be encrypted.
 
+mod audit;
 mod connect;
 mod contacts;
 mod durability;

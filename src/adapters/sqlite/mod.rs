@@ -5,6 +5,7 @@
 //! apart. Transactions run in tasks of their own, so that no caller who goes away can leave one
 //! open. Time is the process's clock.
 
+mod audit;
 mod connect;
 mod contacts;
 mod durability;

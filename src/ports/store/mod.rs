@@ -6,6 +6,7 @@
 //! clock (PostgreSQL: the database's, so that a fleet shares one; SQLite: the process's).
 //! Methods take batches; an empty batch is answered without touching the database.
 
+mod audit;
 mod contacts;
 mod health;
 mod jobs;
@@ -20,6 +21,7 @@ mod settlement;
 mod slots;
 mod workers;
 
+pub use audit::{Audit, AuditQuery, Strand};
 pub use contacts::{ContactChanges, ContactRow, Contacts};
 pub use health::{FleetView, GatewayChange, GatewayRow, GatewayStep, Health};
 pub use jobs::{
@@ -88,6 +90,7 @@ pub trait Store:
     + Reached
     + Retention
     + Health
+    + Audit
     + std::fmt::Debug
 {
 }
@@ -104,6 +107,7 @@ impl<T> Store for T where
         + Reached
         + Retention
         + Health
+        + Audit
         + std::fmt::Debug
 {
 }

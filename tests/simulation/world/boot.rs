@@ -10,6 +10,7 @@ use budstikke::app::lifecycle::{Broker, Roles, Worker};
 use budstikke::domain::event::EventFilter;
 use budstikke::domain::org_number::OrgNumber;
 use budstikke::domain::pace::Rate;
+use budstikke::domain::secret_key::SecretKey;
 use budstikke::pipeline::deps::{Agency, Deps, Directory, Parts, Route, Routes};
 use budstikke::pipeline::retention::Ages;
 use budstikke::ports::store::{AgencyRecord, Store};
@@ -105,6 +106,7 @@ impl Boot {
             routes: routes(&outside, life, &self.lines),
             policy: outside.policy.clone(),
             worker,
+            key: SecretKey::of_text("a key for simulations"),
         };
         let deps = Deps::new(parts, CancellationToken::new(), TaskTracker::new());
         let broker = Broker {
@@ -116,6 +118,7 @@ impl Boot {
             identity: Duration::from_hours(48),
             facts: Duration::from_hours(400),
             events: Duration::from_hours(400),
+            audit: Duration::from_hours(400),
         };
         Worker::start(deps, &name, Roles::ALL, broker, ages)
     }

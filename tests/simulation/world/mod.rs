@@ -19,6 +19,7 @@ mod rng;
 pub mod run;
 mod sending;
 mod store;
+mod store_audit;
 mod store_rest;
 mod store_street;
 mod storm;
