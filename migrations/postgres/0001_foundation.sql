@@ -224,6 +224,44 @@ CREATE TABLE api_key (
     created_at    BIGINT NOT NULL
 );
 
+-- Who is logged in to their page. Ids are SHA-256 of what the browser or the provider holds.
+CREATE TABLE page_session (
+    id            BYTEA PRIMARY KEY,
+    provider      BYTEA,                         -- the provider's own session
+    person        TEXT NOT NULL,
+    id_token      TEXT NOT NULL,
+    began_at      BIGINT NOT NULL,
+    used_at       BIGINT NOT NULL
+);
+CREATE INDEX page_session_provider ON page_session (provider) WHERE provider IS NOT NULL;
+
+-- The one-time code that a session waits for, one per channel.
+CREATE TABLE page_code (
+    session       BYTEA NOT NULL,
+    channel       SMALLINT NOT NULL,
+    address       TEXT NOT NULL,
+    digest        BYTEA NOT NULL,
+    guesses       INTEGER NOT NULL DEFAULT 0,
+    made_at       BIGINT NOT NULL,
+    PRIMARY KEY (session, channel)
+);
+
+-- When codes were sent lately, by person and by address. The key is a digest.
+CREATE TABLE page_sent (
+    key           BYTEA PRIMARY KEY,
+    times         BIGINT[] NOT NULL,
+    latest        BIGINT NOT NULL
+);
+
+-- Which jobs were to a person, as long as the job's numbers are kept; filled when there is a page.
+CREATE TABLE person_job (
+    person        TEXT NOT NULL,
+    job           BIGINT NOT NULL,
+    position      SMALLINT NOT NULL,
+    PRIMARY KEY (person, job, position)
+);
+CREATE INDEX person_job_job ON person_job (job);
+
 -- The local register: one KRR `Person` object each, and the number of its last change.
 CREATE TABLE contact (
     person        TEXT PRIMARY KEY,

@@ -222,6 +222,44 @@ CREATE TABLE api_key (
     created_at    INTEGER NOT NULL
 );
 
+-- Who is logged in to their page. Ids are SHA-256 of what the browser or the provider holds.
+CREATE TABLE page_session (
+    id            BLOB PRIMARY KEY,
+    provider      BLOB,                          -- the provider's own session
+    person        TEXT NOT NULL,
+    id_token      TEXT NOT NULL,
+    began_at      INTEGER NOT NULL,
+    used_at       INTEGER NOT NULL
+);
+CREATE INDEX page_session_provider ON page_session (provider) WHERE provider IS NOT NULL;
+
+-- The one-time code that a session waits for, one per channel.
+CREATE TABLE page_code (
+    session       BLOB NOT NULL,
+    channel       INTEGER NOT NULL,
+    address       TEXT NOT NULL,
+    digest        BLOB NOT NULL,
+    guesses       INTEGER NOT NULL DEFAULT 0,
+    made_at       INTEGER NOT NULL,
+    PRIMARY KEY (session, channel)
+);
+
+-- When codes were sent lately, by person and by address. The key is a digest.
+CREATE TABLE page_sent (
+    key           BLOB PRIMARY KEY,
+    times         TEXT NOT NULL,                 -- JSON array
+    latest        INTEGER NOT NULL
+);
+
+-- Which jobs were to a person, as long as the job's numbers are kept; filled when there is a page.
+CREATE TABLE person_job (
+    person        TEXT NOT NULL,
+    job           INTEGER NOT NULL,
+    position      INTEGER NOT NULL,
+    PRIMARY KEY (person, job, position)
+) WITHOUT ROWID;
+CREATE INDEX person_job_job ON person_job (job);
+
 -- The local register: one KRR `Person` object each, and the number of its last change.
 CREATE TABLE contact (
     person        TEXT PRIMARY KEY,

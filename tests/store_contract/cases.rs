@@ -190,6 +190,15 @@ macro_rules! every_case {
             a_claimed_recipient_of_a_street_knows_whose_turn_comes_before,
             how_it_stands_with_recipients_is_told_by_their_best_delivery,
         }
+        $run! { page:
+            a_session_lives_while_it_is_used_and_never_beyond_its_limit,
+            a_session_ends_by_its_id_and_all_of_a_provider_by_its,
+            a_code_is_right_once_and_good_for_five_guesses,
+            of_two_who_guess_right_at_once_one_is_right,
+            person_and_address_have_their_limit_of_codes_within_any_hour,
+            what_is_over_is_erased,
+            a_person_finds_what_was_sent_to_them_until_the_numbers_go,
+        }
         $run! { retention:
             what_is_young_or_open_is_kept,
             what_goes_on_after_its_job_was_finished_keeps_its_texts,

@@ -37,6 +37,7 @@ mod ledger_settle;
 mod ledger_totals;
 mod ledger_unknown;
 mod outbox;
+mod page;
 mod parking;
 mod postgres_server;
 mod residents;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use parking_lot::RwLock;
@@ -60,6 +61,8 @@ pub struct PostgresStore {
     pub(super) pool: PgPool,
     pub(super) answer_timeout: Duration,
     pub(super) filters: RwLock<Arc<Filters>>,
+    /// Jobs can be found by their persons.
+    pub(super) history: AtomicBool,
 }
 
 impl fmt::Debug for PostgresStore {
@@ -139,6 +142,7 @@ impl PostgresStore {
             pool,
             answer_timeout: settings.statement_timeout + settings.answer_timeout,
             filters: RwLock::new(Arc::default()),
+            history: AtomicBool::new(false),
         })
     }
 

@@ -139,6 +139,10 @@ fn known_table(name: &str) -> &'static str {
         "parked_receipt",
         "api_key",
         "contact",
+        "page_session",
+        "page_code",
+        "page_sent",
+        "person_job",
     ];
     TABLES
         .iter()

@@ -15,6 +15,7 @@ mod durability;
 mod error;
 mod events;
 mod health;
+mod history;
 mod jobs;
 mod keys;
 mod ledger;
@@ -26,6 +27,7 @@ mod reach;
 mod residents;
 mod retention;
 mod rows;
+mod sessions;
 mod totals;
 mod workers;
 

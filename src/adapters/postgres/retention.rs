@@ -4,13 +4,17 @@
 //! is left. Rows go by `UPDATE` and `DELETE`; autovacuum, set to be eager on these tables, frees
 //! what they leave (see the module above).
 
+use std::time::Duration;
+
 use async_trait::async_trait;
+use sqlx::Row;
 
 use super::connect::PostgresStore;
+use super::error::classify;
 use super::now;
 use crate::domain::address_limit::KEEP;
 use crate::domain::time::{Timestamp, micros};
-use crate::ports::store::{Erased, Retention, StoreError};
+use crate::ports::store::{CODE_LIFE, CODE_WINDOW, Erased, Retention, SESSION_AT_MOST, StoreError};
 
 /// A job that a late receipt opened again is left alone until it is settled again.
 const TEXTS: &str = "WITH j AS MATERIALIZED ( \
@@ -26,6 +30,7 @@ const IDENTITIES: &str = "WITH j AS MATERIALIZED ( \
         ORDER BY finished_at LIMIT $2 FOR UPDATE SKIP LOCKED), \
     c AS (UPDATE chunk SET message = NULL, contents = NULL, persons = NULL FROM j \
         WHERE chunk.job = j.no), \
+    h AS (DELETE FROM person_job USING j WHERE person_job.job = j.no), \
     k AS (DELETE FROM cover USING j WHERE cover.job = j.no) \
     UPDATE job SET erased = 2 FROM j WHERE job.no = j.no";
 
@@ -42,6 +47,7 @@ const FACTS: &str = "WITH o AS MATERIALIZED ( \
     d AS (DELETE FROM delivery USING j \
         WHERE delivery.id >= (j.no << 18) AND delivery.id < ((j.no + 1) << 18)), \
     c AS (DELETE FROM chunk USING j WHERE chunk.job = j.no), \
+    h AS (DELETE FROM person_job USING j WHERE person_job.job = j.no), \
     k AS (DELETE FROM cover USING j WHERE cover.job = j.no), \
     p AS (DELETE FROM opened USING j WHERE opened.job = j.no) \
     DELETE FROM job USING j WHERE job.no = j.no";
@@ -83,6 +89,17 @@ const RECEIPTS: &str = concat!(
     " - 604800000000)"
 );
 
+/// Sessions, codes and the counts of codes, by when the caller says that they are over.
+const PAGE: [(&str, Duration); 3] = [
+    (
+        "DELETE FROM page_session WHERE began_at < $1",
+        SESSION_AT_MOST,
+    ),
+    ("DELETE FROM page_code WHERE made_at < $1", CODE_LIFE),
+    ("DELETE FROM page_sent WHERE latest < $1", CODE_WINDOW),
+];
+const NOW: &str = concat!("SELECT ", now!());
+
 const ADDRESSES: &str = concat!(
     "DELETE FROM address_use WHERE key IN (SELECT key FROM address_use WHERE latest < (SELECT ",
     now!(),
@@ -118,6 +135,13 @@ impl Retention for PostgresStore {
         self.execute(sqlx::query(WORKERS)).await?;
         self.execute(sqlx::query(GATEWAYS).bind(facts.0)).await?;
         self.execute(sqlx::query(RECEIPTS)).await?;
+        if let Some(row) = self.fetch(sqlx::query(NOW)).await?.first() {
+            let now = Timestamp(row.try_get(0).map_err(classify)?);
+            for (statement, age) in PAGE {
+                let before = now.minus(age).0;
+                self.execute(sqlx::query(statement).bind(before)).await?;
+            }
+        }
         Ok(erased)
     }
 }

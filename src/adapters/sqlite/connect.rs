@@ -53,6 +53,8 @@ pub(super) struct Inner {
     pub(super) clock: Arc<dyn Clock>,
     /// Which events each agency wants, by its number.
     pub(super) filters: RwLock<Filters>,
+    /// Jobs can be found by their persons.
+    pub(super) history: AtomicBool,
     /// The write-ahead log may still hold what was erased.
     pub(super) log_to_truncate: AtomicBool,
     /// Held as long as the store is open; `None` for short administrative writes.
@@ -130,6 +132,7 @@ impl SqliteStore {
                 readers,
                 clock,
                 filters: RwLock::new(Filters::default()),
+                history: AtomicBool::new(false),
                 // What a killed process erased may still stand in the log it left behind.
                 log_to_truncate: AtomicBool::new(lock.is_some()),
                 _lock: lock,

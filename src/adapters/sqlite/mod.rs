@@ -11,6 +11,7 @@ mod contacts;
 mod durability;
 mod error;
 mod health;
+mod history;
 mod jobs;
 mod keys;
 mod ledger;
@@ -22,6 +23,7 @@ mod reach;
 mod residents;
 mod retention;
 mod rows;
+mod sessions;
 mod workers;
 mod write;
 

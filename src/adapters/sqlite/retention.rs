@@ -13,7 +13,7 @@ use super::write::Verdict;
 use crate::domain::address_limit::KEEP;
 use crate::domain::ids::{DeliveryId, JobNo};
 use crate::domain::time::Timestamp;
-use crate::ports::store::{Erased, Retention, StoreError};
+use crate::ports::store::{CODE_LIFE, CODE_WINDOW, Erased, Retention, SESSION_AT_MOST, StoreError};
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// How long a receipt waits for its try.
@@ -29,6 +29,7 @@ const ERASE_TEXTS: &str = "UPDATE chunk SET contents = NULL, message = NULL
 const ERASE_COVERS: &str = "DELETE FROM cover WHERE job IN (SELECT value FROM json_each(?1))";
 const ERASE_PERSONS: &str = "UPDATE chunk SET persons = NULL
     WHERE job IN (SELECT value FROM json_each(?1))";
+const ERASE_HISTORY: &str = "DELETE FROM person_job WHERE job IN (SELECT value FROM json_each(?1))";
 const MARK: &str = "UPDATE job SET erased = ?2 WHERE no IN (SELECT value FROM json_each(?1))";
 
 const GONE_CHUNKS: &str = "DELETE FROM chunk WHERE job IN (SELECT value FROM json_each(?1))";
@@ -56,6 +57,9 @@ const GONE_CLAIMS: &str = "DELETE FROM claim WHERE id IN (SELECT c.id FROM claim
     ORDER BY c.id LIMIT ?1)";
 const GONE_ADDRESSES: &str = "DELETE FROM address_use WHERE latest < ?1";
 const GONE_HISTORY: &str = "DELETE FROM gateway_history WHERE at < ?1";
+const GONE_SESSIONS: &str = "DELETE FROM page_session WHERE began_at < ?1";
+const GONE_CODES: &str = "DELETE FROM page_code WHERE made_at < ?1";
+const GONE_SENT: &str = "DELETE FROM page_sent WHERE latest < ?1";
 const GONE_RECEIPTS: &str = "DELETE FROM parked_receipt WHERE received_at < ?1";
 
 const TRUNCATE: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
@@ -188,7 +192,7 @@ async fn erase_identities(connection: &mut SqliteConnection, ages: Ages) -> Work
     if jobs.is_empty() {
         return Ok(0);
     }
-    let statements = [ERASE_PERSONS, ERASE_TEXTS, ERASE_COVERS];
+    let statements = [ERASE_PERSONS, ERASE_HISTORY, ERASE_TEXTS, ERASE_COVERS];
     each(connection, &statements, &jobs).await?;
     mark(connection, &jobs, 2).await
 }
@@ -210,7 +214,13 @@ async fn erase_jobs(connection: &mut SqliteConnection, ages: Ages) -> Work<u64> 
         }
     }
     if !jobs.is_empty() {
-        let statements = [GONE_CHUNKS, ERASE_COVERS, GONE_OPENED, GONE_JOBS];
+        let statements = [
+            GONE_CHUNKS,
+            ERASE_HISTORY,
+            ERASE_COVERS,
+            GONE_OPENED,
+            GONE_JOBS,
+        ];
         each(connection, &statements, &jobs).await?;
     }
     Ok(jobs.len() as u64)
@@ -240,6 +250,9 @@ async fn tidy(connection: &mut SqliteConnection, ages: Ages) -> Work<u64> {
         (GONE_ADDRESSES, ages.now.minus(KEEP).0),
         (GONE_RECEIPTS, ages.now.minus(PARKED).0),
         (GONE_HISTORY, ages.facts.0),
+        (GONE_SESSIONS, ages.now.minus(SESSION_AT_MOST).0),
+        (GONE_CODES, ages.now.minus(CODE_LIFE).0),
+        (GONE_SENT, ages.now.minus(CODE_WINDOW).0),
         (GONE_CLAIMS, i64::from(ages.limit) * 100),
     ] {
         let done = sqlx::query(sql).bind(bound).execute(&mut *connection);

@@ -9,6 +9,7 @@
 mod audit;
 mod contacts;
 mod health;
+mod history;
 mod jobs;
 mod keys;
 mod ledger;
@@ -17,6 +18,7 @@ mod parking;
 mod reach;
 mod residents;
 mod retention;
+mod sessions;
 mod settlement;
 mod slots;
 mod workers;
@@ -24,6 +26,7 @@ mod workers;
 pub use audit::{Audit, AuditQuery, Strand};
 pub use contacts::{ContactChanges, ContactRow, Contacts};
 pub use health::{FleetView, GatewayChange, GatewayRow, GatewayStep, Health};
+pub use history::{History, PersonMessage};
 pub use jobs::{
     Acceptance, AgencyRecord, CHUNK_SIZE, Chunk, ChunkContent, JobRecord, JobState, JobView, Jobs,
     NewDelivery, NewJob, NotificationPage, UrgentAsk,
@@ -38,6 +41,10 @@ pub use parking::{FoundTry, ParkedReceipt, Parking};
 pub use reach::{Homes, Reached};
 pub use residents::Residents;
 pub use retention::{Erased, Retention};
+pub use sessions::{
+    CODE_GUESSES, CODE_LIFE, CODE_WINDOW, Guess, NewCode, NewSession, SESSION_AT_MOST,
+    SESSION_IDLE, Session, Sessions,
+};
 pub use settlement::{Guard, Label, Next, SettleReport, Settlement, TryOutcome, TryResult};
 pub use slots::{Addressees, AgencyRate, BatchSlots, BucketRow, Buckets};
 pub use workers::{Backlog, Reaped, Workers};
@@ -91,6 +98,8 @@ pub trait Store:
     + Retention
     + Health
     + Audit
+    + Sessions
+    + History
     + std::fmt::Debug
 {
 }
@@ -108,6 +117,8 @@ impl<T> Store for T where
         + Retention
         + Health
         + Audit
+        + Sessions
+        + History
         + std::fmt::Debug
 {
 }

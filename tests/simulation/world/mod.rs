@@ -20,6 +20,7 @@ pub mod run;
 mod sending;
 mod store;
 mod store_audit;
+mod store_page;
 mod store_rest;
 mod store_street;
 mod storm;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use sqlx::{PgConnection, Row};
 
@@ -9,6 +10,7 @@ use super::{quota, view};
 use crate::adapters::postgres::connect::PostgresStore;
 use crate::adapters::postgres::error::{Fault, corrupt};
 use crate::adapters::postgres::events::{Filters, tell};
+use crate::adapters::postgres::history;
 use crate::adapters::postgres::rows::{ChunkTexts, JobRow, chunks, short};
 use crate::domain::chunk_text;
 use crate::domain::event::{
@@ -60,6 +62,7 @@ struct Batch {
     /// Of every name the first that offers it, by agency and name.
     first: BTreeMap<(AgencyNo, JobName), usize>,
     filters: Arc<Filters>,
+    history: bool,
 }
 
 pub(super) async fn accept(
@@ -82,6 +85,7 @@ pub(super) async fn accept(
         ready,
         first,
         filters: store.filters(),
+        history: store.history.load(Ordering::Acquire),
     });
     store
         .transact(move |connection| {
@@ -104,6 +108,9 @@ impl Batch {
         let over = quota::take(connection, &jobs).await?;
         if !fresh.is_empty() {
             insert_rows(connection, &fresh, &over).await?;
+            if self.history {
+                history::note(connection, jobs.into_iter()).await?;
+            }
         }
         let present = if numbers.len() == self.ready.len() {
             HashMap::new()

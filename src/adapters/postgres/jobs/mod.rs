@@ -4,7 +4,7 @@ mod accept;
 mod agencies;
 mod cancel;
 mod load;
-mod notifications;
+pub(super) mod notifications;
 mod opened;
 mod port;
 mod quota;

@@ -11,6 +11,7 @@ use crate::adapters::postgres::pool::within;
 use crate::adapters::postgres::rows::{self, JobRow, job_columns, reason, short, small, state};
 use crate::domain::event::NotificationFact;
 use crate::domain::ids::{AgencyNo, DeliveryId, JobName, JobNo, Position, Reference};
+use crate::domain::kinds::Channel;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 use crate::ports::BoxError;
@@ -28,6 +29,9 @@ const PAGE: &str = "SELECT d.id, d.state, d.reason, d.version, d.chosen, d.dupli
         SELECT t.slot, t.intent_at FROM try t WHERE d.state = 6 AND t.delivery = d.id AND t.outcome IS NULL \
         ORDER BY t.slot DESC LIMIT 1) o ON TRUE \
     WHERE d.id BETWEEN $1 AND $2 AND NOT d.silent ORDER BY d.id LIMIT $3";
+
+/// So many ids has a position: eight occasions on two channels.
+const OF_A_POSITION: i64 = 16;
 
 const REFERENCES: &str = "SELECT no, refs FROM chunk WHERE job = $1 AND no = ANY($2::smallint[])";
 
@@ -83,6 +87,26 @@ async fn read_page(
         .map(|line| line.fact(&job, &references))
         .collect::<Result<_, _>>()?;
     Ok(Some(NotificationPage { facts, next }))
+}
+
+/// What became of one recipient of a job, on every occasion.
+pub(in crate::adapters::postgres) async fn position_facts(
+    connection: &mut PgConnection,
+    job: &JobRow,
+    position: Position,
+) -> Result<Vec<NotificationFact>, Fault> {
+    let first = DeliveryId::of(job.no, position, 0, Channel::Sms);
+    let rows = sqlx::query(PAGE)
+        .bind(first.0)
+        .bind(first.0 + OF_A_POSITION - 1)
+        .bind(OF_A_POSITION)
+        .fetch_all(&mut *connection)
+        .await?;
+    let rows = rows.iter().map(Line::read).collect::<Result<Vec<_>, _>>()?;
+    let covering = rows.iter().filter_map(|line| line.covered_by);
+    let references = references(connection, job.no, covering.chain([position])).await?;
+    let facts = rows.into_iter().map(|line| line.fact(job, &references));
+    Ok(facts.collect::<Result<_, _>>()?)
 }
 
 /// One row of [`PAGE`].

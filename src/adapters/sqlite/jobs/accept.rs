@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use sqlx::SqliteConnection;
 
 use super::super::error::{Work, corrupt};
+use super::super::history;
 use super::super::rows::{self, Filters, execute_all, put_events};
 use super::end::{Ended, finish};
 use super::{quota, view};
@@ -50,6 +51,7 @@ pub(super) async fn accept(
     filters: Filters,
     jobs: Vec<NewJob>,
     now: Timestamp,
+    history: bool,
 ) -> Work<Vec<Acceptance>> {
     let offers = sort_out(connection, &jobs).await?;
     let new = || {
@@ -64,6 +66,9 @@ pub(super) async fn accept(
     execute_all(connection, PUT_JOBS, &rows).await?;
     for (no, job) in new() {
         put_chunks(connection, no, job).await?;
+    }
+    if history {
+        history::note(connection, new()).await?;
     }
     let over = quota::take(connection, new(), now).await?;
     let rows: Vec<_> = new()

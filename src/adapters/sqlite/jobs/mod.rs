@@ -5,6 +5,6 @@ mod end;
 mod load;
 mod port;
 mod quota;
-mod view;
+pub(super) mod view;
 
 pub(super) use end::{Ended, finish};

@@ -1,5 +1,7 @@
 //! The trait, by its files.
 
+use std::sync::atomic::Ordering;
+
 use async_trait::async_trait;
 
 use super::super::connect::SqliteStore;
@@ -55,8 +57,11 @@ impl Jobs for SqliteStore {
             return Ok(Vec::new());
         }
         let (filters, now) = (self.filters(), self.now());
-        self.write(move |connection| Box::pin(accept::accept(connection, filters, jobs, now)))
-            .await
+        let history = self.inner.history.load(Ordering::Acquire);
+        self.write(move |connection| {
+            Box::pin(accept::accept(connection, filters, jobs, now, history))
+        })
+        .await
     }
 
     async fn tell(&self, events: Vec<NewEvent>) -> Result<(), StoreError> {

@@ -25,7 +25,7 @@ const FACTS: &str = "SELECT d.id, d.state, d.reason, d.version, d.duplicate, d.c
     ORDER BY d.id LIMIT ?3";
 
 /// The columns of [`FACTS`].
-pub(super) type FactRow = (
+pub(in super::super) type FactRow = (
     i64,
     i64,
     Option<i64>,
@@ -166,7 +166,7 @@ pub(super) async fn notifications(
 }
 
 /// What rows say, with the references that they mean.
-pub(super) async fn facts(
+pub(in super::super) async fn facts(
     connection: &mut SqliteConnection,
     job: JobNo,
     name: &JobName,
