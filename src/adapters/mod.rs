@@ -10,6 +10,7 @@ pub mod jose;
 pub mod krr;
 pub mod local_register;
 pub mod maskinporten;
+pub mod oidc;
 pub mod postgres;
 pub mod sms;
 pub mod smtp;

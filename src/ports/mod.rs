@@ -9,6 +9,7 @@ pub mod entropy;
 pub mod event_sink;
 pub mod gateway;
 pub mod job_source;
+pub mod login;
 pub mod population;
 pub mod register;
 pub mod slot;

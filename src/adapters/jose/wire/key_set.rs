@@ -4,7 +4,7 @@ use jsonwebtoken::{Algorithm, Validation};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::key::PublicKey;
+use super::key::{PublicKey, RsaAlgorithm};
 use super::provider;
 
 /// A text is no key set.
@@ -25,7 +25,7 @@ pub enum VerifyError {
     #[error("is not signed JSON")]
     Shape,
     /// Signed in a way that we do not take (`none` above all).
-    #[error("is not signed with RS256, RS384 or RS512")]
+    #[error("is not signed with an algorithm that we take")]
     Algorithm,
     /// The header names a key that is not in the set; a newer set may hold it.
     #[error("is signed with a key that is not in the key set")]
@@ -87,12 +87,28 @@ impl KeySet {
     /// # Errors
     /// [`VerifyError`].
     pub fn verify<T: DeserializeOwned>(&self, jws: &str) -> Result<T, VerifyError> {
+        let all = [
+            RsaAlgorithm::Rs256,
+            RsaAlgorithm::Rs384,
+            RsaAlgorithm::Rs512,
+        ];
+        self.verify_as(&all, jws)
+    }
+
+    /// As [`Self::verify`], but takes these algorithms only.
+    ///
+    /// # Errors
+    /// [`VerifyError`].
+    pub fn verify_as<T: DeserializeOwned>(
+        &self,
+        taken: &[RsaAlgorithm],
+        jws: &str,
+    ) -> Result<T, VerifyError> {
         use jsonwebtoken::errors::ErrorKind;
 
         provider::install();
         let header = jsonwebtoken::decode_header(jws).map_err(|_bad| VerifyError::Shape)?;
-        let taken = [Algorithm::RS256, Algorithm::RS384, Algorithm::RS512];
-        if !taken.contains(&header.alg) {
+        if !taken.iter().any(|one| Algorithm::from(*one) == header.alg) {
             return Err(VerifyError::Algorithm);
         }
         let mut validation = Validation::new(header.alg);
