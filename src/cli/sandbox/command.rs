@@ -13,10 +13,11 @@ use crate::adapters::sms::GatewayKind;
 use crate::app::process;
 use crate::cli::args::Global;
 use crate::cli::context::{Failure, note, say, say_json};
+use crate::sandbox::idporten::{IdPortenClients, IdPortenServer};
 use crate::sandbox::mail::MailServer;
 use crate::sandbox::sms::SmsServer;
 
-/// Run a fake SMS gateway, mail server and register with knobs for faults; nothing leaves this machine.
+/// Run a fake SMS gateway, mail server, register and ID-porten with knobs for faults; nothing leaves this machine.
 #[derive(Debug, Args)]
 pub struct Sandbox {
     /// Where the SMS gateway listens (kind json at /sms, kind kannel at /cgi-bin/sendsms), or off.
@@ -29,6 +30,10 @@ pub struct Sandbox {
     faults: FaultArgs,
     #[command(flatten)]
     register: RegisterArgs,
+    /// Where a fake ID-porten listens, for a person's page; without it, nowhere. It lets anybody be
+    /// anybody.
+    #[arg(long, value_name = "ADDRESS", value_parser = Listen::parse, default_value = "off")]
+    idporten: Listen,
     /// End after this time, such as 30s; without it, after Ctrl-C.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     r#for: Option<Duration>,
@@ -40,7 +45,8 @@ impl Sandbox {
     /// # Errors
     /// [`Failure`] when an address cannot be listened on.
     pub async fn run(&self, global: &Global) -> Result<ExitCode, Failure> {
-        if self.sms == Listen::Off && self.smtp == Listen::Off && self.register.is_off() {
+        let servers = [self.sms, self.smtp, self.idporten];
+        if servers.iter().all(|at| *at == Listen::Off) && self.register.is_off() {
             return Err(Failure::Other(anyhow!(
                 "--sms, --smtp, --register and --maskinporten are off: that leaves nothing to run"
             )));
@@ -60,6 +66,10 @@ impl Sandbox {
             note(format!("mail server: {}", server.url()));
         }
         let register = self.register.start().await?;
+        let idporten = self.start_idporten().await?;
+        if let Some(server) = &idporten {
+            note(format!("ID-porten:   {}", server.issuer()));
+        }
         let all = All {
             sms: sms.as_ref(),
             mail: mail.as_ref(),
@@ -80,6 +90,9 @@ impl Sandbox {
             server.stop().await;
         }
         register.stop().await;
+        if let Some(server) = idporten {
+            server.stop().await;
+        }
         Ok(ExitCode::SUCCESS)
     }
 
@@ -90,6 +103,16 @@ impl Sandbox {
         let server = SmsServer::start_on(address, self.faults.sms()).await;
         let server = server
             .with_context(|| format!("--sms {address}: the SMS gateway cannot listen there"))?;
+        Ok(Some(server))
+    }
+
+    async fn start_idporten(&self) -> anyhow::Result<Option<IdPortenServer>> {
+        let Listen::At(address) = self.idporten else {
+            return Ok(None);
+        };
+        let server = IdPortenServer::start_on(address, IdPortenClients::Anybody).await;
+        let server = server
+            .with_context(|| format!("--idporten {address}: ID-porten cannot listen there"))?;
         Ok(Some(server))
     }
 
