@@ -13,6 +13,7 @@
 //! | [`adapters`] | domain, ports, telemetry, config |
 //! | [`sandbox`] | domain, adapters' wire formats |
 //! | [`api`] | domain, ports, telemetry, pipeline |
+//! | [`page`] | domain, ports, telemetry, pipeline |
 //! | [`app`] | all of the above |
 //! | [`cli`] | all of the above |
 //!
@@ -25,6 +26,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod page;
 pub mod pipeline;
 pub mod ports;
 pub mod sandbox;

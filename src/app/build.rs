@@ -280,6 +280,9 @@ pub async fn deps(
     store: Arc<dyn Store>,
     name: &str,
 ) -> anyhow::Result<Deps> {
+    if config.page.is_some() {
+        store.keep_history();
+    }
     let parts = Parts {
         register: register(config, &store, &clock)?,
         population: Arc::new(LocalPopulation::new(Arc::clone(&store))),

@@ -39,6 +39,8 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 pub struct Roles {
     /// The HTTP API.
     pub api: bool,
+    /// The persons' page, if one is configured.
+    pub page: bool,
     /// Taking jobs from the broker.
     pub intake: bool,
     /// Claiming and sending.
@@ -53,19 +55,21 @@ impl Roles {
     /// Everything.
     pub const ALL: Self = Self {
         api: true,
+        page: true,
         intake: true,
         dispatch: true,
         publish: true,
         housekeeping: true,
     };
 
-    /// Reads a comma-separated list of `api`, `intake`, `dispatch`, `publish`, `housekeeping`.
+    /// Reads a comma-separated list of `api`, `page`, `intake`, `dispatch`, `publish`, `housekeeping`.
     ///
     /// # Errors
     /// The word that is no role.
     pub fn parse(list: &str) -> Result<Self, String> {
         let mut roles = Self {
             api: false,
+            page: false,
             intake: false,
             dispatch: false,
             publish: false,
@@ -78,6 +82,7 @@ impl Roles {
         {
             match word {
                 "api" => roles.api = true,
+                "page" => roles.page = true,
                 "intake" => roles.intake = true,
                 "dispatch" => roles.dispatch = true,
                 "publish" => roles.publish = true,

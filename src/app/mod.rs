@@ -5,5 +5,6 @@ pub mod build;
 pub mod http;
 mod krr;
 pub mod lifecycle;
+pub mod page;
 pub mod probe;
 pub mod process;

@@ -22,6 +22,7 @@ pub struct Finding {
 pub async fn probe_all(config: &Config, limit: Duration) -> Vec<Finding> {
     let mut findings = store_and_register(config, limit).await;
     findings.extend(broker(config, limit).await);
+    findings.extend(login(config, limit).await);
     match build::routes(config, &build::clock()) {
         Ok(routes) => {
             for channel in Channel::ALL {
@@ -90,6 +91,22 @@ async fn store_and_register(config: &Config, limit: Duration) -> Vec<Finding> {
         result: register,
     });
     findings
+}
+
+async fn login(config: &Config, limit: Duration) -> Option<Finding> {
+    let page = config.page.as_ref()?;
+    let result = match super::page::provider(page, &build::clock()) {
+        Ok(provider) => match tokio::time::timeout(limit, provider.probe()).await {
+            Ok(Ok(())) => Ok("describes itself as it must, and has keys".to_owned()),
+            Ok(Err(error)) => Err(format!("{:#}", anyhow::Error::new(error))),
+            Err(_late) => Err(format!("no answer in {} s", limit.as_secs())),
+        },
+        Err(error) => Err(format!("{error:#}")),
+    };
+    Some(Finding {
+        party: "log-in for the page".into(),
+        result,
+    })
 }
 
 async fn broker(config: &Config, limit: Duration) -> Option<Finding> {

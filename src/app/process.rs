@@ -14,6 +14,7 @@ use crate::ports::store::Store;
 use super::build::{self, Opening};
 use super::http;
 use super::lifecycle::{Broker, Ended, Roles, Worker};
+use super::page;
 
 /// A running process.
 #[derive(Debug)]
@@ -54,8 +55,8 @@ impl Process {
             store,
             server: None,
         };
-        if roles.api {
-            process.serve(config, readiness).await?;
+        if roles.api || (roles.page && config.page.is_some()) {
+            process.serve(config, roles, readiness).await?;
         }
         tracing::info!(
             worker.id = %process.worker.deps.worker(),
@@ -66,7 +67,12 @@ impl Process {
         Ok(process)
     }
 
-    async fn serve(&mut self, config: &Config, readiness: http::Readiness) -> anyhow::Result<()> {
+    async fn serve(
+        &mut self,
+        config: &Config,
+        roles: Roles,
+        readiness: http::Readiness,
+    ) -> anyhow::Result<()> {
         let listener = tokio::net::TcpListener::bind(config.http.listen)
             .await
             .with_context(|| {
@@ -74,7 +80,15 @@ impl Process {
             })?;
         self.api = Some(listener.local_addr().context("the listening address")?);
         let stop = CancellationToken::new();
-        let router = http::router(config, &self.worker, readiness)?;
+        let mut router = match roles.api {
+            true => http::router(config, &self.worker, readiness)?,
+            false => axum::Router::new(),
+        };
+        if roles.page
+            && let Some(page) = page::router(config, &self.worker)?
+        {
+            router = router.merge(page);
+        }
         let stopped = stop.clone().cancelled_owned();
         let server = tokio::spawn(async move {
             let service = router.into_make_service_with_connect_info::<SocketAddr>();

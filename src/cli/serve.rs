@@ -16,7 +16,7 @@ use super::context::{EXIT_CONFIG, Failure, load, note};
 /// Run the worker: intake, HTTP API, dispatch, events.
 #[derive(Debug, Args)]
 pub struct Serve {
-    /// Run only these parts: api, intake, dispatch, publish, housekeeping (comma-separated).
+    /// Run only these parts: api, page, intake, dispatch, publish, housekeeping (comma-separated).
     #[arg(long, value_name = "LIST", default_value = "all")]
     roles: String,
     /// Bring a PostgreSQL database to the current schema first (SQLite always is).
@@ -35,7 +35,7 @@ impl Serve {
             Ok(roles) => roles,
             Err(word) => {
                 note(format!(
-                    "error: --roles: \"{word}\" is no role; use api, intake, dispatch, publish, housekeeping or all"
+                    "error: --roles: \"{word}\" is no role; use api, page, intake, dispatch, publish, housekeeping or all"
                 ));
                 return Ok(ExitCode::from(EXIT_CONFIG));
             }

@@ -13,6 +13,7 @@ use super::sms_gateway::{Auth, GatewayKind, SmsGateway};
 use super::sms_json::JsonSms;
 use super::url::DatabaseKind;
 use super::window::Window;
+use crate::domain::kinds::Class;
 
 /// Adds findings with the place where a setting was written.
 struct Check<'a> {
@@ -69,6 +70,7 @@ pub(super) fn all(config: &Config, root: &Node, findings: &mut Findings) {
     for gateway in &config.sms_gateway {
         one_gateway(&mut check, gateway);
     }
+    page(&mut check, config);
     for relay in &config.email_relay {
         let path = format!("email_relay.{}", relay.name);
         let both = relay.user.is_empty() == relay.password.is_empty();
@@ -195,6 +197,22 @@ fn one_agency(check: &mut Check<'_>, config: &Config, agency: &Agency) {
     if let Some(own) = &agency.window {
         window(check, &format!("{path}.window"), own);
     }
+}
+
+fn page(check: &mut Check<'_>, config: &Config) {
+    let Some(page) = &config.page else { return };
+    for (key, problem) in page.contradictions() {
+        check.wrong(&format!("page.{key}"), problem);
+    }
+    let agency = config.agency.iter().find(|agency| agency.id == page.agency);
+    let problem = match agency {
+        None => "is the id of no [[agency]]",
+        Some(agency) if !agency.classes.contains(&Class::ServiceMessage) => {
+            "is an agency that may not send service messages, which the codes are"
+        }
+        Some(_) => return,
+    };
+    check.wrong("page.agency", problem);
 }
 
 fn one_gateway(check: &mut Check<'_>, gateway: &SmsGateway) {

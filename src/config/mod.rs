@@ -27,6 +27,7 @@ pub mod http;
 pub mod limits;
 pub mod log;
 pub mod metrics;
+pub mod page;
 pub mod recovery;
 pub mod register;
 pub mod register_serve;

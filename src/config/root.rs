@@ -15,6 +15,7 @@ use super::limits::Limits;
 use super::log::Log;
 use super::metrics::Metrics;
 use super::node::Node;
+use super::page::Page;
 use super::reader::{Findings, Setting, section};
 use super::recovery::Recovery;
 use super::register::Register;
@@ -38,6 +39,8 @@ section! {
         http: Http,
         /// Who knows the persons' addresses.
         register: Register,
+        /// A person's own page; absent: none.
+        page: Option<Page>,
         /// Dead workers and unknown tries.
         recovery: Recovery,
         /// When a delivery that was not taken is tried again.

@@ -26,6 +26,7 @@ pub mod phone;
 pub mod plan;
 pub mod reach;
 pub mod receipt;
+pub mod register_edit;
 pub mod retry;
 pub mod retry_budget;
 pub mod secret_key;

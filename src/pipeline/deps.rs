@@ -26,6 +26,7 @@ use crate::ports::population::PopulationRegister;
 use crate::ports::register::ContactRegister;
 use crate::ports::store::Store;
 
+use super::changed::Changed;
 use super::fleet_clock::FleetClock;
 use super::line::Lines;
 use super::trail::Trail;
@@ -252,6 +253,8 @@ pub struct Deps {
     pub policy: Policy,
     /// The trail of look-ups.
     pub trail: Trail,
+    /// Persons of whom older answers must not be used.
+    pub changed: Changed,
     /// Wake-ups.
     pub bells: Bells,
     /// Stop taking new work.
@@ -308,6 +311,7 @@ impl Deps {
             lines,
             routes: parts.routes,
             policy: parts.policy,
+            changed: Changed::default(),
             bells: Bells::default(),
             stop,
             tracker,

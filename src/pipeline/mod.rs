@@ -7,6 +7,7 @@
 
 mod address;
 pub mod audience;
+pub mod changed;
 pub mod claim;
 pub mod deps;
 pub mod fleet_clock;

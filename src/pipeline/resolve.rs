@@ -135,7 +135,9 @@ impl Resolver {
     fn answer(&self, held: &mut Held) {
         if let Some(To::Person(person)) = &held.to {
             let key = (held.claimed.agency, person.clone());
-            if let Some((contact, at)) = self.answers.lock().get(&key) {
+            if let Some((contact, at)) = self.answers.lock().get(&key)
+                && !self.deps.changed.is_after(person, *at)
+            {
                 held.contact = Some((Arc::clone(contact), *at));
             }
         }
@@ -163,6 +165,7 @@ impl Resolver {
         self.answers
             .lock()
             .retain(|_, (_, at)| now.since(*at) < fresh);
+        self.deps.changed.forget_old(now, fresh);
     }
 
     /// One batch; a batch that the register calls wrong is bisected until the number that it means

@@ -8,6 +8,8 @@
 )]
 
 #[expect(unreachable_pub, reason = "a binary of tests has no outside")]
+mod browser;
+#[expect(unreachable_pub, reason = "a binary of tests has no outside")]
 mod support;
 
 mod audit;
@@ -16,6 +18,7 @@ mod broker;
 mod http;
 mod life;
 mod limits;
+mod page;
 mod privacy;
 mod register;
 mod retention;

@@ -19,6 +19,7 @@ fn examples() -> String {
     let text: Vec<&str> = lines.collect();
     text.join("\n")
         .replace("key_file = \"maskinporten.pem\"", "key = \"PEM\"")
+        .replace("key_file = \"idporten.pem\"", "key = \"PEM\"")
 }
 
 fn shown(config: &Config) -> toml::Value {
@@ -93,7 +94,8 @@ fn behind_every_commented_setting_stands_the_value_that_holds_without_it() {
     let relay = "[[email_relay]]\nname = \"relay\"\nurl = \"smtp://127.0.0.1:2525\"";
     let oslo = format!("{OSLO}email_from = \"a@b.no\"\n[agency.window]");
     let kannel = "[[sms_gateway]]\nname = \"kannel\"\nkind = \"kannel\"\nurl = \"http://a\"";
-    let least = [krr, amqp, relay, &oslo, PRIMARY, kannel].join("\n");
+    let page = "[page]\npublic_url = \"https://minside.oslo.example\"\nagency = \"oslo\"\n[page.idporten]\nclient_id = \"c\"\nkey = \"k\"";
+    let least = [page, krr, amqp, relay, &oslo, PRIMARY, kannel].join("\n");
     let least = shown(&good(&[&least], &[]));
     let manual = shown(&good(&[&examples()], &[]));
     let required = ["client_id", "key", "url", "id", "email_from", "auth"];

@@ -4,6 +4,7 @@ mod environment;
 mod errors;
 mod manual;
 mod merging;
+mod page;
 mod secrets;
 
 use super::{Config, ConfigError};

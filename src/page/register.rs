@@ -1,0 +1,133 @@
+//! What the register holds about the person, wherever it is, and writing it where it is ours.
+
+use super::problem::Problem;
+use super::state::{PageState, RegisterSource};
+use crate::domain::contact::{Contact, Dated, Registration};
+use crate::domain::kinds::{Channel, Language};
+use crate::domain::krr_person::KrrPerson;
+use crate::domain::person::PersonNumber;
+use crate::domain::register_edit::{self, Change, MAILBOX_PROVIDERS};
+use crate::domain::time::Timestamp;
+use crate::ports::register::Inquiry;
+use crate::ports::store::ContactRow;
+
+/// Why the register is asked, when it is not ours.
+const PURPOSE: &str = "The person's own page";
+
+/// One address as it is shown.
+pub(super) struct Address {
+    pub(super) text: String,
+    pub(super) updated: Option<Timestamp>,
+    pub(super) verified: Option<Timestamp>,
+}
+
+/// What is shown of a person.
+#[derive(Default)]
+pub(super) struct Held {
+    pub(super) registered: bool,
+    pub(super) reserved: bool,
+    pub(super) mobile: Option<Address>,
+    pub(super) email: Option<Address>,
+    pub(super) language: Option<Language>,
+    /// The provider's organisation number and the address there.
+    pub(super) mailbox: Option<(String, String)>,
+}
+
+impl Held {
+    pub(super) fn address(&self, channel: Channel) -> Option<&Address> {
+        match channel {
+            Channel::Sms => self.mobile.as_ref(),
+            Channel::Email => self.email.as_ref(),
+        }
+    }
+
+    /// What the mailbox's provider is called.
+    pub(super) fn mailbox_provider(&self) -> Option<&str> {
+        let (org, _) = self.mailbox.as_ref()?;
+        let known = MAILBOX_PROVIDERS.iter().find(|(known, _)| known == org);
+        Some(known.map_or(org.as_str(), |(_, name)| name))
+    }
+
+    fn of(contact: Contact) -> Self {
+        fn shown<A>(dated: Dated<A>, text: impl Fn(&A) -> &str) -> Address {
+            Address {
+                text: dated
+                    .address
+                    .as_ref()
+                    .map_or(String::new(), |address| text(address).to_owned()),
+                updated: dated.updated,
+                verified: dated.verified,
+            }
+        }
+        Self {
+            registered: contact.registration == Registration::Active,
+            reserved: contact.reserved,
+            mobile: contact.mobile.map(|dated| shown(dated, |a| a.expose())),
+            email: contact.email.map(|dated| shown(dated, |a| a.expose())),
+            language: contact.language,
+            mailbox: None,
+        }
+    }
+}
+
+/// What is held about a person.
+pub(super) async fn held(state: &PageState, person: &PersonNumber) -> Result<Held, Problem> {
+    match state.parts().source {
+        RegisterSource::National => {
+            let inquiry = Inquiry {
+                agency: state.parts().agency.clone(),
+                purpose: PURPOSE.to_owned(),
+            };
+            let register = &state.deps().register;
+            let found = register
+                .lookup(&inquiry, std::slice::from_ref(person))
+                .await?;
+            let found = found.into_iter().find(|contact| contact.person == *person);
+            Ok(found.map(Held::of).unwrap_or_default())
+        }
+        RegisterSource::Local => {
+            let Some(row) = row(state, person).await? else {
+                return Ok(Held::default());
+            };
+            let Ok(krr) = serde_json::from_str::<KrrPerson>(&row.document) else {
+                tracing::error!("a row of the local register cannot be read");
+                return Err(Problem::Trouble);
+            };
+            let mut held = Held::of(krr.to_contact(person.clone()));
+            held.mailbox = krr.digital_post.and_then(|post| {
+                let address = post.postkasseadresse?;
+                let provider = post.postkasseleverandoeradresse.unwrap_or_default();
+                (!address.trim().is_empty()).then_some((provider, address))
+            });
+            Ok(held)
+        }
+    }
+}
+
+async fn row(state: &PageState, person: &PersonNumber) -> Result<Option<ContactRow>, Problem> {
+    let store = &state.deps().store;
+    let rows = store.contacts(std::slice::from_ref(person)).await?;
+    Ok(rows.into_iter().next())
+}
+
+/// Changes our own register.
+pub(super) async fn change(
+    state: &PageState,
+    person: &PersonNumber,
+    change: &Change,
+) -> Result<(), Problem> {
+    let before = row(state, person).await?;
+    let before = before.as_ref().map(|row| row.document.as_str());
+    let document = register_edit::edit(before, person, change, state.now()).map_err(|error| {
+        tracing::error!(%error, "a person cannot change what is held about them");
+        Problem::Trouble
+    })?;
+    let row = ContactRow {
+        person: person.clone(),
+        document,
+    };
+    let deps = state.deps();
+    deps.store.put_contacts(&[row]).await?;
+    deps.changed.note(person, deps.clock.monotonic());
+    Ok(())
+}
