@@ -31,6 +31,10 @@ enum RegisterCommand {
 }
 
 /// What is imported, and how.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches of a command line are independent of each other"
+)]
 #[derive(Debug, Args)]
 pub struct Import {
     /// NDJSON or CSV; `-` is the standard input.
