@@ -15,6 +15,10 @@ use crate::telemetry::record;
 use super::deps::{Agency, Deps};
 use super::intake::{BATCH, Intake, Offer};
 
+/// Two queues and several workers: a cancel may overtake its job, and its agency is told.
+const NOTHING_CANCELLED: &str = "nothing is cancelled: there is no job of this id; should it come \
+    later, it is sent unless it is cancelled again";
+
 /// The loop between broker and intake.
 #[derive(Debug)]
 pub struct BrokerIntake {
@@ -177,7 +181,7 @@ impl BrokerIntake {
                 Some(job) => {
                     let known = self.until_stored(|| self.intake.cancel(agency, &job)).await;
                     if known.is_none() {
-                        self.reject(agency, Some(&job), "/job", "there is no job of this id")
+                        self.reject(agency, Some(&job), "/job", NOTHING_CANCELLED)
                             .await;
                     }
                 }
