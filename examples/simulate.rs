@@ -13,7 +13,9 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
+use world::aim::{CALLS, Fate};
 use world::run::{Keep, run};
+use world::scene::Scene;
 
 #[path = "../tests/simulation/world/mod.rs"]
 mod world;
@@ -33,9 +35,9 @@ struct Args {
     /// Print what happens.
     #[arg(long)]
     trace: bool,
-    /// Without faults.
-    #[arg(long)]
-    calm: bool,
+    /// What the seeds play in: storm, calm, slow-intent, late-answer, lost-claim, crowd.
+    #[arg(long, default_value = "storm", value_parser = Scene::of)]
+    scene: Scene,
 }
 
 fn main() -> ExitCode {
@@ -50,16 +52,20 @@ fn main() -> ExitCode {
         Keep::Digest
     };
     let started = Instant::now();
+    let mut met: BTreeMap<_, u64> = BTreeMap::new();
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
     let (mut failed, mut steps, mut wires, mut played, mut lasted) = (Vec::new(), 0, 0, 0u64, 0);
     let mut digest = 0u64;
     for seed in seeds {
-        let report = run(seed, keep, args.calm);
+        let report = run(seed, keep, args.scene);
         for line in &report.trace {
             println!("{line}");
         }
         for (what, count) in &report.counts {
             *counts.entry(what).or_default() += count;
+        }
+        for (what, count) in &report.met {
+            *met.entry(*what).or_default() += count;
         }
         steps += report.steps;
         wires += report.wires;
@@ -75,6 +81,15 @@ fn main() -> ExitCode {
     }
     for (what, count) in &counts {
         println!("{count:>9}  {what}");
+    }
+    for call in CALLS {
+        let of = |fate| met.get(&(call, fate)).copied().unwrap_or(0);
+        println!(
+            "{:>9} lost, {:>5} done but not answered, {:>5} slow  {call}",
+            of(Fate::Before),
+            of(Fate::After),
+            of(Fate::Slow)
+        );
     }
     let took = started.elapsed().as_secs_f64();
     println!(

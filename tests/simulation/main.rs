@@ -6,14 +6,17 @@
 mod world;
 
 mod simulation {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
+    use super::world::aim::{CALLS, Fate};
     use super::world::run::{Keep, Report, run};
+    use super::world::scene::Scene;
 
     /// What must have happened in every hundred seeds, or they show nothing (I-17).
     const SOMETIMES: &[&str] = &[
         "acknowledgement lost",
         "batch refused by the register",
+        "cancel that overtook its job",
         "confirm lost after publishing",
         "dead worker found",
         "event not published: the broker is away",
@@ -33,6 +36,8 @@ mod simulation {
         "slot given up",
         "store call lost before its effect",
         "store call with its answer lost",
+        "store's clock set back",
+        "store's clock set forward",
         "traffic stopped",
         "wall clock jumped",
         "worker killed",
@@ -42,18 +47,24 @@ mod simulation {
         "worker taken for dead",
     ];
 
+    /// What was aimed at never came.
+    const MISSED: &str = "aim that met nothing";
+
     fn replay(seed: u64) -> String {
         format!("replay: cargo run --release --example simulate -- --trace --seed {seed}")
     }
 
     fn campaign(seeds: std::ops::Range<u64>) {
         let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut all: BTreeSet<(&str, Fate)> = BTreeSet::new();
         for seed in seeds {
             let Report {
                 violations,
                 counts: of_seed,
+                met,
                 ..
-            } = run(seed, Keep::Digest, false);
+            } = run(seed, Keep::Digest, Scene::Storm);
+            all.extend(met.into_keys());
             assert!(
                 violations.is_empty(),
                 "seed {seed}: {violations:#?}\n{}",
@@ -68,11 +79,61 @@ mod simulation {
             .filter(|what| !counts.contains_key(**what))
             .collect();
         assert!(never.is_empty(), "never happened: {never:?}\n{counts:#?}");
+        let each = CALLS
+            .iter()
+            .flat_map(|call| Fate::ALL.map(|fate| (*call, fate)));
+        let unmet: Vec<_> = each.filter(|one| !all.contains(one)).collect();
+        assert!(unmet.is_empty(), "no call to the store met: {unmet:?}");
+    }
+
+    /// Plays seeds of a scene that shows one thing.
+    fn shows(scene: Scene, seeds: std::ops::Range<u64>, sometimes: &[&str]) {
+        let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+        for seed in seeds {
+            let report = run(seed, Keep::Trace, scene);
+            let trace = report.trace.join("\n");
+            assert!(
+                report.violations.is_empty(),
+                "{trace}\n{scene:?}, seed {seed}: {:#?}",
+                report.violations
+            );
+            assert!(report.wires > 0, "{trace}\nnothing was sent");
+            assert!(!report.counts.contains_key(MISSED), "{trace}");
+            for (what, count) in report.counts {
+                *counts.entry(what).or_default() += count;
+            }
+        }
+        for what in sometimes {
+            assert!(
+                counts.contains_key(what),
+                "never happened: {what}\n{counts:#?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_answer_of_the_register_that_grows_too_old_during_a_slow_commit_is_not_sent_on() {
+        shows(Scene::SlowIntent, 0..6, &[]);
+    }
+
+    #[test]
+    fn an_answer_about_slots_that_came_too_late_does_not_delay_the_next() {
+        shows(Scene::LateAnswer, 0..6, &[]);
+    }
+
+    #[test]
+    fn what_a_claim_took_whose_answer_was_lost_is_found_while_its_worker_lives() {
+        shows(Scene::LostClaim, 0..6, &["stray claims found"]);
+    }
+
+    #[test]
+    fn two_agencies_with_a_backlog_share_every_minute_while_workers_die() {
+        shows(Scene::Crowd, 0..4, &["worker killed"]);
     }
 
     #[test]
     fn a_quiet_world_ends_well() {
-        let report = run(1, Keep::Trace, true);
+        let report = run(1, Keep::Trace, Scene::Calm);
         let trace = report.trace.join("\n");
         assert!(
             report.violations.is_empty(),
@@ -85,7 +146,10 @@ mod simulation {
     #[test]
     fn a_seed_gives_the_same_run_byte_for_byte() {
         for seed in 10_000..10_008 {
-            let (one, two) = (run(seed, Keep::Trace, false), run(seed, Keep::Trace, false));
+            let (one, two) = (
+                run(seed, Keep::Trace, Scene::Storm),
+                run(seed, Keep::Trace, Scene::Storm),
+            );
             let differs = one
                 .trace
                 .iter()

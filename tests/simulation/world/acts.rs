@@ -1,6 +1,7 @@
 //! What the agencies, the operators, the gateways and fate do to the fleet.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use budstikke::domain::ids::AgencyNo;
@@ -12,6 +13,7 @@ use budstikke::ports::store::Ledger as _;
 use super::broker::Message;
 use super::faults::Act;
 use super::fleet::Fleet;
+use super::oracle::ClockSet;
 use super::outside::Outside;
 use super::time::{Due, note};
 
@@ -35,6 +37,7 @@ impl Fleet {
                 self.outside.count("wall clock jumped");
                 self.skew(place, micros);
             }
+            Act::SetStore(micros) => self.set_store(micros),
             Act::Publish(agency, name) => self.publish(agency, &name),
             Act::Offer(agency, name) => self.offer(agency, name),
             Act::Cancel(agency, name) => {
@@ -48,6 +51,27 @@ impl Fleet {
             Act::Halt(agency) => self.halt(agency, true),
             Act::GoOn(agency) => self.halt(agency, false),
             Act::Receipt(gateway, receipt) => self.receipt(gateway, receipt),
+        }
+    }
+
+    /// Somebody sets the store's clock. Workers may count as dead at once, wherever they stand.
+    fn set_store(&self, micros: i64) {
+        let outside = &self.outside;
+        note!(outside.sim, "the store's clock is set by {micros} µs");
+        outside.count(if micros < 0 {
+            "store's clock set back"
+        } else {
+            "store's clock set forward"
+        });
+        let before = outside.store_skew.fetch_add(micros, Ordering::Relaxed);
+        let set = ClockSet {
+            at: outside.sim.now(),
+            before,
+            by: micros,
+        };
+        outside.state.lock().oracle.clock_sets.push(set);
+        for process in self.places.iter().filter_map(|p| p.process.as_ref()) {
+            outside.trouble(process.life);
         }
     }
 

@@ -6,7 +6,7 @@ use budstikke::domain::ids::DeliveryId;
 use budstikke::domain::kinds::IfUncertain;
 
 use super::fleet::Line;
-use super::oracle::{Oracle, Wire};
+use super::oracle::{ClockSet, Oracle, Wire};
 
 /// I-3: at most once when nothing was ambiguous, at most twice ever, at most once with `leave`.
 pub fn duplicates(oracle: &Oracle) -> Vec<String> {
@@ -46,6 +46,9 @@ fn ambiguous(oracle: &Oracle, wire: &Wire) -> bool {
             .any(|at| *at >= wire.at.saturating_sub(30_000_000))
 }
 
+/// Slots reach so many microseconds ahead, and may be a little late.
+const AHEAD: u64 = 600_000;
+
 /// I-8: in every window W at most r · (W + 50 ms) + b parts leave.
 pub fn rate(oracle: &Oracle, line: &Line) -> Vec<String> {
     let mut sent: Vec<(u64, u32)> = oracle
@@ -62,7 +65,11 @@ pub fn rate(oracle: &Oracle, line: &Line) -> Vec<String> {
         for (at, cost) in &sent[index..] {
             parts += cost;
             let window = (at - from) as f64 / 1e6;
-            if f64::from(parts) > line.rate * (window + 0.05) + burst + 1e-6 {
+            // What was granted ahead by the old clock goes beside what is granted by the new one.
+            let sets = |set: &&ClockSet| set.by > 0 && set.at + AHEAD >= *from && set.at <= *at;
+            let twice = oracle.clock_sets.iter().filter(sets).count() as f64;
+            let more = twice * (line.rate * AHEAD as f64 / 1e6 + burst);
+            if f64::from(parts) > line.rate * (window + 0.05) + burst + more + 1e-6 {
                 return vec![format!(
                     "I-8: {parts} parts in {window} s by {} at {}/s",
                     line.name, line.rate

@@ -22,6 +22,8 @@ pub enum Act {
     Resume(usize, u32),
     /// Its wall clock is off by so many microseconds from now on.
     Skew(usize, i64),
+    /// The store's clock is set by so many microseconds.
+    SetStore(i64),
     /// An agency publishes a job to the broker, and has its confirm.
     Publish(usize, String),
     /// An agency offers a job over HTTP, again and again until it is answered.
@@ -59,6 +61,7 @@ pub struct Kinds {
     pub cancels: bool,
     pub halts: bool,
     pub strikes: bool,
+    pub store_clock: bool,
 }
 
 impl Kinds {
@@ -83,7 +86,33 @@ impl Kinds {
             cancels: on(0.4),
             halts: on(0.2),
             strikes: on(0.5),
+            store_clock: on(0.25),
         }
+    }
+
+    /// Whether anything goes wrong in this world; what is seldom comes with something else.
+    pub fn are_any(self) -> bool {
+        let Self {
+            kills,
+            stops,
+            store_slow,
+            store_before,
+            store_after,
+            gateways,
+            silence,
+            receipts,
+            broker,
+            ..
+        } = self;
+        kills
+            || stops
+            || store_slow
+            || store_before
+            || store_after
+            || gateways
+            || silence
+            || receipts
+            || broker
     }
 
     pub const NONE: Self = Self {
@@ -104,5 +133,6 @@ impl Kinds {
         cancels: false,
         halts: false,
         strikes: false,
+        store_clock: false,
     };
 }

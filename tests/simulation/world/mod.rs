@@ -5,10 +5,13 @@
 //! the invariants I-1 to I-13 afterwards.
 
 mod acts;
+pub mod aim;
 mod boot;
 mod bounds;
 mod broker;
 mod clock;
+mod errands;
+mod fair;
 mod faults;
 mod fleet;
 mod gateway;
@@ -17,6 +20,7 @@ mod outside;
 mod register;
 mod rng;
 pub mod run;
+pub mod scene;
 mod sending;
 mod store;
 mod store_audit;

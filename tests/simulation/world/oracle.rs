@@ -9,7 +9,6 @@ use budstikke::domain::kinds::Channel;
 use budstikke::domain::outcome::Outcome;
 use budstikke::domain::person::PersonNumber;
 use budstikke::domain::receipt::ReceiptStatus;
-use budstikke::domain::time::Timestamp;
 use budstikke::ports::gateway::{Content, Outbound};
 use budstikke::ports::store::{
     Acceptance, IntentBatch, Intents, JobState, JobView, NewJob, Next, Reaped, SettleReport,
@@ -27,9 +26,12 @@ pub struct Known {
     /// The publisher had its confirm: it must end well.
     pub obliged: bool,
     pub no: Option<JobNo>,
-    pub accepted_at: Timestamp,
+    /// When it was stored, in simulated microseconds.
+    pub stored: u64,
     /// The cancel was committed then.
     pub cancelled: Option<u64>,
+    /// So many cancels came before the job itself.
+    pub overtaken: u32,
     /// Opened by these recipients.
     pub opened: BTreeSet<Position>,
 }
@@ -50,6 +52,15 @@ pub struct Wire {
     pub reported: Vec<ReceiptStatus>,
 }
 
+/// The store's clock was set.
+#[derive(Debug, Clone, Copy)]
+pub struct ClockSet {
+    pub at: u64,
+    /// How far it was off before, in microseconds.
+    pub before: i64,
+    pub by: i64,
+}
+
 /// Everything that was seen.
 #[derive(Debug, Default)]
 pub struct Oracle {
@@ -64,6 +75,7 @@ pub struct Oracle {
     pub inboxes: BTreeMap<usize, Vec<Event>>,
     /// Lives that were killed, paused, or taken for dead, with when.
     pub troubled: BTreeMap<Life, Vec<u64>>,
+    pub clock_sets: Vec<ClockSet>,
 }
 
 impl Outside {
@@ -80,6 +92,7 @@ impl Outside {
                 key.0,
                 word(answer)
             );
+            let now = self.sim.now();
             let mut state = self.state.lock();
             match answer {
                 Acceptance::Accepted { job: no, .. } => {
@@ -91,7 +104,7 @@ impl Outside {
                         continue;
                     };
                     let again = known.no.replace(*no);
-                    known.accepted_at = job.accepted_at;
+                    known.stored = now;
                     if again.is_some() {
                         drop(state);
                         self.violation(format!("job {} was stored twice", key.1));
@@ -107,10 +120,16 @@ impl Outside {
     }
 
     pub fn cancelled(&self, agency: AgencyNo, name: &JobName, view: Option<&JobView>) {
+        let key = (self.agency_index(agency), name.as_str().to_owned());
+        if view.is_none() {
+            self.count("cancel that overtook its job");
+            if let Some(known) = self.state.lock().oracle.jobs.get_mut(&key) {
+                known.overtaken += 1;
+            }
+        }
         if view.is_none_or(|view| view.state != JobState::Cancelled) {
             return;
         }
-        let key = (self.agency_index(agency), name.as_str().to_owned());
         note!(self.sim, "job {} is cancelled", key.1);
         self.count("job cancelled");
         let now = self.sim.now();

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use budstikke::domain::ids::{AgencyId, AgencyNo};
 use budstikke::domain::time::Timestamp;
@@ -10,6 +11,7 @@ use budstikke::domain::window::DayWindow;
 use budstikke::pipeline::deps::Policy;
 use parking_lot::Mutex;
 
+use super::aim::{Aim, Fate};
 use super::broker::Broker;
 use super::gateway::GatewayWeather;
 use super::oracle::Oracle;
@@ -17,11 +19,16 @@ use super::register::{Population, RegisterWeather};
 use super::store::StoreWeather;
 use super::time::Sim;
 
+/// Every worker that counts as alive has heard the store's new time after so many microseconds.
+const LEARNT: u64 = 15_000_000;
+
 /// Shared by all workers and everybody outside.
 pub struct Outside {
     pub sim: Sim,
     /// The true time, which is the store's, at the beginning.
     pub wall: Timestamp,
+    /// How far the store's clock was set since, in microseconds.
+    pub store_skew: Arc<AtomicI64>,
     pub policy: Policy,
     /// The agencies' hours of the window `daytime`.
     pub hours: DayWindow,
@@ -33,6 +40,9 @@ pub struct Outside {
 /// What changes.
 pub struct State {
     pub store: StoreWeather,
+    pub aims: Vec<Aim>,
+    /// How often which call met which fate.
+    pub met: BTreeMap<(&'static str, Fate), u64>,
     pub register: RegisterWeather,
     pub people: Population,
     pub gateways: BTreeMap<String, GatewayWeather>,
@@ -60,7 +70,24 @@ impl fmt::Debug for Outside {
 impl Outside {
     /// The store's time.
     pub fn store_now(&self) -> Timestamp {
-        Timestamp(self.wall.0 + self.sim.now() as i64)
+        self.store_at(self.store_skew.load(Ordering::Relaxed))
+    }
+
+    fn store_at(&self, skew: i64) -> Timestamp {
+        Timestamp(self.wall.0 + self.sim.now() as i64 + skew)
+    }
+
+    /// The times that a worker may take for the store's: it learns that the clock was set with its
+    /// next quick heartbeat.
+    pub fn store_times(&self, oracle: &Oracle) -> Vec<Timestamp> {
+        let now = self.sim.now();
+        let lately = oracle
+            .clock_sets
+            .iter()
+            .filter(|set| set.at + LEARNT >= now);
+        let mut times = vec![self.store_now()];
+        times.extend(lately.map(|set| self.store_at(set.before)));
+        times
     }
 
     /// Something that should happen sometimes did (I-17).

@@ -16,14 +16,17 @@ use budstikke::pipeline::deps::Policy;
 use budstikke::ports::store::{AgencyRecord, Jobs as _};
 use parking_lot::Mutex;
 
+use super::aim::Fate;
 use super::broker::Broker;
 use super::clock::MachineClock;
+use super::fair;
 use super::faults::{Act, Kinds};
 use super::fleet::Fleet;
 use super::oracle::Oracle;
 use super::outside::{Outside, State};
 use super::register::{Population, RegisterWeather};
 use super::rng::Rng;
+use super::scene::Scene;
 use super::store::StoreWeather;
 use super::storm::{HEALED, Storm, enqueue};
 use super::time::{Sim, note};
@@ -40,6 +43,8 @@ pub struct Report {
     pub violations: Vec<String>,
     /// How often what happened.
     pub counts: std::collections::BTreeMap<&'static str, u64>,
+    /// How often which call to the store met which fate.
+    pub met: std::collections::BTreeMap<(&'static str, Fate), u64>,
     pub trace: Vec<String>,
     pub steps: u64,
     pub wires: usize,
@@ -91,7 +96,13 @@ fn policy(rng: &mut Rng) -> Policy {
         allow_synthetic: true,
         raise_lane_after: Duration::from_secs(40),
         address_limits: AddressLimits::default(),
-        health: budstikke::domain::health::Rules::default(),
+        // Every look costs a real transaction, and few messages must be enough to judge by.
+        health: budstikke::domain::health::Rules {
+            every: Duration::from_secs(4),
+            least: 6,
+            probe_every: Duration::from_secs(5),
+            ..budstikke::domain::health::Rules::default()
+        },
     }
 }
 
@@ -112,17 +123,19 @@ fn listen_for_panics() {
     PANICS.with_borrow_mut(Vec::clear);
 }
 
-/// Plays a seed. `calm`: without any fault.
-pub fn run(seed: u64, keep: Keep, calm: bool) -> Report {
+/// Plays a seed in a scene.
+pub fn run(seed: u64, keep: Keep, scene: Scene) -> Report {
     listen_for_panics();
     let mut rng = Rng::new(seed);
     let sim = Sim::new(rng.next(), keep == Keep::Trace);
-    let (start, from, until) = MOMENTS[rng.within(0..MOMENTS.len() as u64) as usize];
+    let moment = rng.within(0..MOMENTS.len() as u64) as usize;
+    let (start, from, until) = MOMENTS[if scene.is_any() { moment } else { 0 }];
     let wall = Timestamp::from_jiff(start.parse().unwrap());
     let time = |(hour, minute)| jiff::civil::time(hour, minute, 0, 0);
     let kinds = Kinds::any(&mut rng);
     let ordinary = from == (9, 0) && until == (17, 0) && !start.contains("T16");
-    let storm = Storm::any(&mut rng, if calm { Kinds::NONE } else { kinds }, ordinary);
+    let storm = scene.storm(Storm::any(&mut rng, kinds, ordinary));
+    let aims = scene.aims(seed, storm.kinds, &mut rng);
     let people = Population::new(&mut rng, 24, wall);
     let numbers: Vec<_> = people
         .all
@@ -132,7 +145,8 @@ pub fn run(seed: u64, keep: Keep, calm: bool) -> Report {
     let outside = Arc::new(Outside {
         sim: sim.clone(),
         wall,
-        policy: policy(&mut rng),
+        store_skew: Arc::new(AtomicI64::new(0)),
+        policy: scene.policy(policy(&mut rng)),
         hours: DayWindow::new(time(from), time(until), Days::All).unwrap(),
         agencies: ["oslo", "nav"]
             .iter()
@@ -140,6 +154,8 @@ pub fn run(seed: u64, keep: Keep, calm: bool) -> Report {
             .collect(),
         state: Mutex::new(State {
             store: StoreWeather::default(),
+            aims,
+            met: std::collections::BTreeMap::new(),
             register: RegisterWeather::default(),
             people,
             gateways: std::collections::BTreeMap::new(),
@@ -169,7 +185,7 @@ pub fn run(seed: u64, keep: Keep, calm: bool) -> Report {
         sim: sim.clone(),
         life: 0,
         wall,
-        skew: Arc::new(AtomicI64::new(0)),
+        skew: Arc::clone(&outside.store_skew),
         steady_from: 0,
     };
     let url = format!("sqlite://{}", folder.path().join("s.db").display());
@@ -197,7 +213,7 @@ pub fn run(seed: u64, keep: Keep, calm: bool) -> Report {
         storm.places,
         &mut rng,
     );
-    storm.brew(&mut rng, &fleet, &numbers);
+    storm.brew(&mut rng, &fleet, &numbers, scene.jobs(&numbers));
     fleet.until(HEALED, |_| false);
     storm.heal(&mut fleet);
     quiet(&mut fleet, HEALED + 900 * S);
@@ -209,8 +225,18 @@ pub fn run(seed: u64, keep: Keep, calm: bool) -> Report {
         storm.heal(&mut fleet);
         quiet(&mut fleet, until + 300 * S);
     }
+    until_the_clock_is_right(&mut fleet);
     probe(&mut fleet);
     verdict::judge(&fleet, &storm.lines);
+    if scene == Scene::Crowd {
+        let (wrong, minutes) = fair::judge(&outside.state.lock().oracle);
+        for what in wrong {
+            outside.violation(what);
+        }
+        if minutes == 0 {
+            outside.violation("no minute in which both agencies wait".to_owned());
+        }
+    }
     for panic in PANICS.with_borrow_mut(std::mem::take) {
         outside.violation(format!("a task panicked: {panic}"));
     }
@@ -223,6 +249,7 @@ pub fn run(seed: u64, keep: Keep, calm: bool) -> Report {
         digest,
         violations: state.violations.iter().cloned().collect(),
         counts: state.counts.clone(),
+        met: state.met.clone(),
         trace,
         steps,
         wires: state.oracle.wires.len(),
@@ -288,6 +315,18 @@ fn night(fleet: &mut Fleet, until: u64) {
     for place in 0..fleet.places.len() {
         fleet.start(place);
     }
+}
+
+/// While the store's clock goes again through a time that it has seen, no slot is free.
+fn until_the_clock_is_right(fleet: &mut Fleet) {
+    let state = fleet.outside.state.lock();
+    let seen = state.oracle.clock_sets.iter().map(|set| {
+        let back = u64::try_from(-set.by).unwrap_or(0);
+        set.at + back + S
+    });
+    let end = seen.max().unwrap_or(0);
+    drop(state);
+    fleet.until(end, |_| false);
 }
 
 /// A fresh message gets through at once (I-16).

@@ -22,9 +22,10 @@ const CLOCKS: Duration = Duration::from_millis(400);
 /// What is wrong with sending this now.
 pub fn judge(outside: &Outside, life: Life, message: &Outbound) -> Vec<String> {
     let delivery = message.delivery;
-    let now = outside.store_now();
     let at = outside.sim.now();
     let state = outside.state.lock();
+    let times = outside.store_times(&state.oracle);
+    let now = times[0];
     let mut wrong = Vec::new();
     let sent = state
         .oracle
@@ -97,9 +98,15 @@ pub fn judge(outside: &Outside, life: Life, message: &Outbound) -> Vec<String> {
             }
         }
     }
-    wrong.extend(
-        judge_time(spec, &outside.hours, delivery, now).map(|what| format!("{what}: {delivery}")),
-    );
+    let verdicts: Vec<_> = times
+        .into_iter()
+        .map(|now| judge_time(spec, &outside.hours, delivery, now))
+        .collect();
+    if let Some(what) = verdicts[0]
+        && verdicts.iter().all(Option::is_some)
+    {
+        wrong.push(format!("{what}: {delivery}"));
+    }
     wrong
 }
 

@@ -15,6 +15,7 @@ use budstikke::domain::time::Timestamp;
 use budstikke::ports::store::*;
 use futures::channel::oneshot;
 
+use super::aim::Fate;
 use super::outside::Outside;
 use super::time::{Due, Life, note};
 
@@ -39,6 +40,9 @@ pub struct StoreWeather {
     pub slow: f64,
 }
 
+/// A call that takes so many microseconds is slow.
+const SLOW: u64 = 300_000;
+
 fn away() -> StoreError {
     StoreError::Unavailable("the simulated connection broke".into())
 }
@@ -54,10 +58,11 @@ impl FarStore {
         let sim = self.outside.sim.clone();
         let life = self.life;
         let weather = self.outside.state.lock().store;
+        let aim = self.outside.aimed(name);
         let (there, back, lost_there, lost_back) = sim.draw(|rng| {
             let slow = rng.chance(weather.slow);
             let there = if slow {
-                rng.within(300_000..6_000_000)
+                rng.within(SLOW..6_000_000)
             } else {
                 rng.latency(100..3_000)
             };
@@ -68,8 +73,18 @@ impl FarStore {
                 rng.chance(weather.fail_after),
             )
         });
+        let is = |fate| aim.is_some_and(|aim| aim.fate == fate);
+        let there = match aim {
+            Some(aim) if aim.fate == Fate::Slow => aim.slow,
+            Some(_) | None => there,
+        };
+        if there >= SLOW {
+            note!(sim, "w{life} store {name}: slow");
+            self.outside.met(name, Fate::Slow);
+        }
         sim.sleep(life, Duration::from_micros(there)).await;
-        if lost_there {
+        if lost_there || is(Fate::Before) {
+            self.outside.met(name, Fate::Before);
             note!(sim, "w{life} store {name}: lost on the way there");
             self.outside.count("store call lost before its effect");
             return Err(away());
@@ -83,8 +98,10 @@ impl FarStore {
         };
         sim.at(sim.now(), Due::Store(life, name, Box::pin(work)));
         let result = answered.await.map_err(|_gone| away())?;
+        let back = back + aim.map_or(0, |aim| aim.back);
         sim.sleep(life, Duration::from_micros(back)).await;
-        if lost_back {
+        if lost_back || is(Fate::After) {
+            self.outside.met(name, Fate::After);
             note!(sim, "w{life} store {name}: done, and its answer lost");
             self.outside.count("store call with its answer lost");
             return Err(away());

@@ -76,115 +76,31 @@ impl Storm {
     }
 
     /// Puts everything into the calendar.
-    pub fn brew(&self, rng: &mut Rng, fleet: &Fleet, people: &[PersonNumber]) {
+    pub fn brew(
+        &self,
+        rng: &mut Rng,
+        fleet: &Fleet,
+        people: &[PersonNumber],
+        jobs: Option<Vec<(u64, Spec)>>,
+    ) {
         let outside = &fleet.outside;
         for place in 0..self.places {
             act(outside, rng.within(0..S), Act::Start(place));
         }
-        self.jobs(rng, outside, people);
+        match jobs {
+            None => self.jobs(rng, outside, people),
+            Some(jobs) => {
+                for (at, spec) in jobs {
+                    act(outside, at, Act::Publish(spec.agency, spec.name.clone()));
+                    enqueue(outside, spec);
+                }
+            }
+        }
         self.workers(rng, outside);
         self.store(rng, outside);
         self.register(rng, outside);
         self.gateways(rng, outside);
         self.events(rng, outside);
-    }
-
-    fn jobs(&self, rng: &mut Rng, outside: &Arc<Outside>, people: &[PersonNumber]) {
-        for number in 0..rng.within(3..11) {
-            let at = rng.within(S / 2..30 * S);
-            let now = outside.wall.plus(std::time::Duration::from_micros(at));
-            let spec = Spec::any(rng, number, outside.agencies.len(), people, now, self.days);
-            let (agency, name) = (spec.agency, spec.name.clone());
-            if spec.reminders > 0 && rng.chance(0.6) {
-                let who = rng.within(0..spec.recipients.len() as u64) as usize;
-                let at = at + rng.within(0..60 * S);
-                act(outside, at, Act::Opened(agency, name.clone(), who));
-            }
-            enqueue(outside, spec);
-            if rng.chance(0.7) {
-                act(outside, at, Act::Publish(agency, name.clone()));
-                if self.kinds.broker && rng.chance(0.4) {
-                    // Its confirm got lost: the agency publishes it again.
-                    act(
-                        outside,
-                        at + rng.within(0..20 * S),
-                        Act::Publish(agency, name.clone()),
-                    );
-                }
-            } else {
-                act(outside, at, Act::Offer(agency, name.clone()));
-                if self.kinds.broker && rng.chance(0.3) {
-                    act(
-                        outside,
-                        at + rng.within(0..20 * S),
-                        Act::Offer(agency, name.clone()),
-                    );
-                }
-            }
-            if self.kinds.cancels && rng.chance(0.35) {
-                let at = at + rng.latency(0..40 * S);
-                act(outside, at, Act::Cancel(agency, name));
-            }
-        }
-        if self.kinds.broker {
-            let lost = rng.unit() * 0.5;
-            window(rng, outside, move |state, on| {
-                state.ack_lost = if on { lost } else { 0.0 }
-            });
-        }
-        if self.kinds.halts {
-            let who = *rng.pick(&[None, Some(0), Some(1)]);
-            let at = rng.within(5 * S..35 * S);
-            act(outside, at, Act::Halt(who));
-            act(outside, at + rng.within(S..20 * S), Act::GoOn(who));
-        }
-    }
-
-    /// The faults of another day: workers die, and gateways are as they usually are.
-    pub fn morning(&self, rng: &mut Rng, fleet: &Fleet, day: u8) {
-        let outside = &fleet.outside;
-        let now = outside.sim.now();
-        outside.count("another day");
-        for line in &self.lines {
-            let usual = self.usual(rng);
-            outside
-                .state
-                .lock()
-                .gateways
-                .insert(line.name.to_owned(), usual);
-        }
-        if self.kinds.kills {
-            let at = now + rng.within(2 * S..50 * S);
-            let place = rng.within(0..self.places as u64) as usize;
-            act(outside, at, Act::Kill(place));
-            act(outside, at + S, Act::Start(place));
-        }
-        let letters: Vec<(usize, String, usize)> = {
-            let state = outside.state.lock();
-            let of = |known: &Known| {
-                (
-                    known.spec.agency,
-                    known.spec.name.clone(),
-                    known.spec.recipients.len(),
-                )
-            };
-            state
-                .oracle
-                .jobs
-                .values()
-                .filter(|known| known.spec.reminders >= day)
-                .map(of)
-                .collect()
-        };
-        for (agency, name, recipients) in letters {
-            let at = now + rng.latency(0..60 * S);
-            if rng.chance(0.3) {
-                let who = rng.within(0..recipients as u64) as usize;
-                act(outside, at, Act::Opened(agency, name, who));
-            } else if self.kinds.cancels && rng.chance(0.3) {
-                act(outside, at, Act::Cancel(agency, name));
-            }
-        }
     }
 
     fn workers(&self, rng: &mut Rng, outside: &Arc<Outside>) {
@@ -236,6 +152,13 @@ impl Storm {
             window(rng, outside, move |state, on| {
                 state.store = if on { weather } else { StoreWeather::default() };
             });
+        }
+        if self.kinds.store_clock {
+            for _ in 0..rng.within(1..4) {
+                let far = rng.latency(S / 10..90 * S) as i64;
+                let by = if rng.chance(0.5) { far } else { -far * 2 / 3 };
+                act(outside, rng.within(2 * S..50 * S), Act::SetStore(by));
+            }
         }
     }
 
@@ -292,7 +215,7 @@ impl Storm {
     }
 
     /// What a gateway of this world is like all the time.
-    fn usual(&self, rng: &mut Rng) -> GatewayWeather {
+    pub fn usual(&self, rng: &mut Rng) -> GatewayWeather {
         let mut usual = GatewayWeather::default();
         if self.kinds.gateways {
             usual.refuses = rng.unit() * 0.1;
@@ -330,6 +253,12 @@ impl Storm {
         let mut state = fleet.outside.state.lock();
         state.strike = 0.0;
         state.store = StoreWeather::default();
+        if std::mem::take(&mut state.aims)
+            .iter()
+            .any(|aim| aim.left > 0)
+        {
+            *state.counts.entry("aim that met nothing").or_default() += 1;
+        }
         state.register = RegisterWeather::default();
         state.sink_down = false;
         state.confirm_lost = 0.0;
@@ -356,19 +285,20 @@ pub fn enqueue(outside: &Outside, spec: Spec) {
         spec,
         obliged: false,
         no: None,
-        accepted_at: outside.wall,
+        overtaken: 0,
+        stored: 0,
         cancelled: None,
         opened: std::collections::BTreeSet::new(),
     };
     outside.state.lock().oracle.jobs.insert(key, known);
 }
 
-fn act(outside: &Outside, at: u64, what: Act) {
+pub fn act(outside: &Outside, at: u64, what: Act) {
     outside.sim.at(at, Due::Act(what));
 }
 
 /// Changes the weather for a while.
-fn window(
+pub fn window(
     rng: &mut Rng,
     outside: &Arc<Outside>,
     change: impl Fn(&mut super::outside::State, bool) + Send + Clone + 'static,

@@ -234,6 +234,13 @@ fn judge_job(oracle: &Oracle, known: &Known) -> Vec<String> {
             count(EventKind::JobCancelled)
         ));
     }
+    let overtook =
+        |event: &&&Event| event.kind == EventKind::JobRejected && event.data.contains("\"/job\"");
+    if known.overtaken > 0 && !events.iter().any(|event| overtook(&event)) {
+        wrong.push(format!(
+            "I-11: a cancel of {name} came before it, and its agency was not told"
+        ));
+    }
     let told = match told(&events) {
         Ok(told) => told,
         Err(what) => {
