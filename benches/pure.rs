@@ -83,7 +83,7 @@ fn planning(criterion: &mut Criterion) {
         cancelled: false,
         to: Some(&to),
         contact: Some(&contact),
-        opted_out: false,
+        opted_out: budstikke::domain::opt_out::OptedOut::NOTHING,
         opened: false,
         occasion: 0,
         channel: Channel::Sms,

@@ -36,7 +36,7 @@ struct Args {
     #[arg(long)]
     trace: bool,
     /// What the seeds play in: storm, calm, slow-intent, late-answer, lost-claim, crowd.
-    #[arg(long, default_value = "storm", value_parser = Scene::of)]
+    #[arg(long, default_value = "storm")]
     scene: Scene,
 }
 

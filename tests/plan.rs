@@ -9,6 +9,7 @@ use budstikke::domain::email::EmailAddress;
 use budstikke::domain::ids::{JobName, Reference};
 use budstikke::domain::job::{Job, Message, Recipient, Reminder, Rules, To, Values};
 use budstikke::domain::kinds::{Channel, ChannelRule, Class, IfUncertain, Lane, Language, Window};
+use budstikke::domain::opt_out::OptedOut;
 use budstikke::domain::person::PersonNumber;
 use budstikke::domain::phone::PhoneNumber;
 use budstikke::domain::plan::{self, Address, Case, Verdict};
@@ -83,7 +84,7 @@ fn decide(rules: &Rules, contact: &Contact, change: impl FnOnce(&mut Case<'_>)) 
         cancelled: false,
         to: Some(&to),
         contact: Some(contact),
-        opted_out: false,
+        opted_out: OptedOut::NOTHING,
         opened: false,
         occasion: 0,
         channel: rules.channel.first(),
@@ -261,7 +262,50 @@ fn cancelled_opened_expired_and_opted_out_are_asked_in_the_contracts_order() {
     );
     // The first occasion is sent although the letter was opened meanwhile; here it has expired.
     assert_eq!(reason(|case| case.opened = true), Reason::Expired);
-    assert_eq!(reason(|case| case.opted_out = true), Reason::Expired);
+    assert_eq!(reason(|case| case.opted_out.person = true), Reason::Expired);
+}
+
+#[test]
+fn an_address_on_the_opt_out_list_leaves_the_other_channel() {
+    let reason_or_channel = |rule, opted_out: OptedOut, change: fn(&mut Contact)| {
+        let mut contact = contact();
+        change(&mut contact);
+        let mut rules = rules(Class::ServiceMessage, rule);
+        rules.window = Some(Window::Anytime);
+        match decide(&rules, &contact, |case| case.opted_out = opted_out) {
+            Verdict::Send { address, .. } => Ok(address.channel()),
+            Verdict::Withhold { reason } => Err(reason),
+            Verdict::Wait { until } => panic!("waits until {until}"),
+        }
+    };
+    let sms = OptedOut {
+        sms: true,
+        ..OptedOut::NOTHING
+    };
+    let both = OptedOut { email: true, ..sms };
+    let person = OptedOut {
+        person: true,
+        ..OptedOut::NOTHING
+    };
+    let preferred = ChannelRule::SmsPreferred;
+    let as_is: fn(&mut Contact) = |_| {};
+    assert_eq!(reason_or_channel(preferred, sms, as_is), Ok(Channel::Email));
+    for (rule, opted_out) in [
+        (ChannelRule::Sms, sms),
+        (preferred, both),
+        (preferred, person),
+        (ChannelRule::Email, person),
+    ] {
+        let verdict = reason_or_channel(rule, opted_out, as_is);
+        assert_eq!(verdict, Err(Reason::OptedOut), "{rule:?} {opted_out:?}");
+    }
+    // It says more than that there is no other address.
+    let verdict = reason_or_channel(preferred, sms, |contact| contact.email = None);
+    assert_eq!(verdict, Err(Reason::OptedOut));
+    let verdict = reason_or_channel(preferred, person, |contact| {
+        contact.registration = Registration::Deleted;
+    });
+    assert_eq!(verdict, Err(Reason::Deleted));
 }
 
 #[test]

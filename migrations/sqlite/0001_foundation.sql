@@ -176,6 +176,15 @@ CREATE TABLE opened (
     PRIMARY KEY (job, position)
 );
 
+-- What letters were decided on, and what receipts said of them: proof, without addresses
+-- (src/domain/evidence.rs).
+CREATE TABLE letter_fact (
+    delivery      INTEGER NOT NULL,
+    at            INTEGER NOT NULL,
+    data          TEXT NOT NULL                  -- JSON
+);
+CREATE INDEX letter_fact_delivery ON letter_fact (delivery);
+
 -- Events: unnumbered here, then moved into their agency's stream.
 CREATE TABLE outbox (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -291,6 +300,20 @@ CREATE TABLE secret (
     name          TEXT PRIMARY KEY,
     value         BLOB NOT NULL
 );
+
+-- The agencies' own opt-out lists, as keyed hashes (src/domain/opt_out.rs).
+CREATE TABLE opt_out_head (last INTEGER NOT NULL);
+INSERT INTO opt_out_head VALUES (0);
+CREATE TABLE opt_out (
+    agency        INTEGER NOT NULL,
+    hash          BLOB NOT NULL,
+    kind          INTEGER NOT NULL,             -- 1 person, 2 phone, 3 email
+    classes       INTEGER NOT NULL,             -- 1 letter, 2 service message; 0: taken off
+    at            INTEGER NOT NULL,
+    sequence      INTEGER NOT NULL,               -- of the change
+    PRIMARY KEY (agency, hash)
+);
+CREATE INDEX opt_out_sequence ON opt_out (sequence);
 
 -- Who was looked up in the register, for whom and why (docs/register.md). One row per call and job,
 -- chained by keyed digests (src/domain/audit.rs); each run of a worker has a strand of its own.

@@ -20,6 +20,7 @@ use super::router;
     ),
     tags(
         (name = "jobs", description = "One text, one or many recipients, one set of rules."),
+        (name = "opt-outs", description = "Who wants no messages from your agency."),
         (name = "events", description = "What became of them."),
         (name = "gateways", description = "What gateways say later about a message they took."),
         (name = "operation", description = "For whoever runs it."),

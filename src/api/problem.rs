@@ -23,7 +23,11 @@ use crate::telemetry::record;
 pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 
 /// Kinds of problems that are more than their status: slug, status and title.
-pub(super) const KINDS: [Kind; 2] = [Kind::INVALID_JOB, Kind::JOB_CONFLICT];
+pub(super) const KINDS: [Kind; 3] = [
+    Kind::INVALID_JOB,
+    Kind::JOB_CONFLICT,
+    Kind::INVALID_OPT_OUTS,
+];
 
 /// A kind of problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +47,13 @@ impl Kind {
         title: "The job is not valid",
         meaning: "Nothing of the job was stored. `problems` lists everything that is wrong with it, each with the \
                   JSON pointer (RFC 6901) to the place. Correct the job and send it again; its id is still free.",
+    };
+    /// 422.
+    pub(super) const INVALID_OPT_OUTS: Self = Self {
+        slug: "invalid-opt-outs",
+        title: "The opt-outs are not valid",
+        meaning: "Nothing of the list was changed. `problems` lists everything that is wrong, each with the JSON pointer \
+                  (RFC 6901) to the place. Correct it and send it again.",
     };
     /// 409.
     pub(super) const JOB_CONFLICT: Self = Self {
@@ -187,6 +198,14 @@ impl ApiProblem {
         )
     }
 
+    /// 404.
+    pub(super) fn no_such_letter() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "you have no letter of that id with a recipient of that reference",
+        )
+    }
+
     /// 409.
     pub(super) fn conflict() -> Self {
         Self {
@@ -206,6 +225,18 @@ impl ApiProblem {
             ..Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "nothing of the job was stored; `problems` says what is wrong and where",
+            )
+        }
+    }
+
+    /// 422.
+    pub(super) fn invalid_opt_outs(problems: Vec<Problem>) -> Self {
+        Self {
+            kind: Some(&Kind::INVALID_OPT_OUTS),
+            problems,
+            ..Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "nothing of the opt-out list was changed; `problems` says what is wrong and where",
             )
         }
     }

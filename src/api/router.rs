@@ -10,7 +10,10 @@ use utoipa_axum::routes;
 
 use super::around::{around, panicked};
 use super::state::ApiState;
-use super::{docs, events, health, jobs, notifications, openapi, preview, reach, receipts};
+use super::{
+    docs, events, evidence, health, jobs, notifications, openapi, opt_outs, preview, reach,
+    receipts,
+};
 
 /// The routes that the description lists.
 pub(super) fn described() -> OpenApiRouter<ApiState> {
@@ -20,7 +23,9 @@ pub(super) fn described() -> OpenApiRouter<ApiState> {
         .routes(routes!(notifications::list))
         .routes(routes!(notifications::opened))
         .routes(routes!(reach::report))
+        .routes(routes!(evidence::show))
         .routes(routes!(preview::show))
+        .routes(routes!(opt_outs::list, opt_outs::add, opt_outs::remove))
         .routes(routes!(events::list))
         .routes(routes!(receipts::report, receipts::report_in_query))
         .routes(routes!(health::health))

@@ -7,7 +7,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::domain::{kinds, status};
+use crate::domain::{kinds, opt_out, status};
 
 macro_rules! words {
     ($($(#[doc = $doc:literal])* $name:ident = $set:ty, $schema:literal;)+) => {$(
@@ -49,6 +49,8 @@ words! {
     WindowWord = kinds::Window, "Window";
     /// What to do when nobody can know whether a try arrived.
     IfUncertainWord = kinds::IfUncertain, "IfUncertain";
+    /// What an entry of the opt-out list is about.
+    OptOutKindWord = opt_out::OptOutKind, "OptOutKind";
     /// Where a notification stands. All but `accepted`, `waiting` and `sending` are settled.
     StatusWord = status::Status, "Status";
     /// Why.

@@ -63,6 +63,9 @@ pub enum Command {
     Register(super::register::Register),
     /// Who looked up whom in the register, and why.
     Audit(super::audit::Audit),
+    /// The agencies' own opt-out lists.
+    #[command(name = "optout")]
+    OptOut(super::optout::OptOut),
     /// Dead letters: messages that were refused or given up.
     Dead(super::dead::Dead),
     /// Run a fake SMS gateway and a fake mail server with knobs for faults.

@@ -56,6 +56,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Watch(command) => command.run(&global).await,
         Command::Register(command) => command.run(&global).await,
         Command::Audit(command) => command.run(&global).await,
+        Command::OptOut(command) => command.run(&global).await,
         Command::Dead(command) => command.run(&global).await,
         Command::Sandbox(command) => command.run(&global).await,
         Command::Bench(command) => command.run(&global).await,

@@ -14,6 +14,7 @@ mod dispatch;
 pub mod file_text;
 pub mod gateways;
 pub mod migrate;
+pub mod optout;
 pub mod progress;
 pub mod reach;
 pub mod register;

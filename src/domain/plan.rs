@@ -18,6 +18,7 @@ use super::email::EmailAddress;
 use super::ids::{Occasion, Position};
 use super::job::{Job, Rules, To};
 use super::kinds::{Channel, ChannelRule, Class, Language};
+use super::opt_out::OptedOut;
 use super::phone::PhoneNumber;
 use super::status::{Reason, Status};
 use super::time::Timestamp;
@@ -32,10 +33,6 @@ pub const DEFAULT_LIFE: Duration = Duration::from_hours(72);
 
 /// Everything that the decision rests on.
 #[derive(Debug, Clone, Copy)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent facts, each read by name"
-)]
 pub struct Case<'a> {
     /// The job's rules.
     pub rules: &'a Rules,
@@ -47,8 +44,8 @@ pub struct Case<'a> {
     pub to: Option<&'a To>,
     /// The register's answer of this sending, for persons.
     pub contact: Option<&'a Contact>,
-    /// On the agency's own opt-out list.
-    pub opted_out: bool,
+    /// What stands on the agency's own opt-out list.
+    pub opted_out: OptedOut,
     /// The letter was opened.
     pub opened: bool,
     /// Which occasion.
@@ -204,7 +201,8 @@ fn too_late_there(case: &Case<'_>, channel: Channel) -> Verdict {
 fn choose(case: &Case<'_>) -> Result<Address, Reason> {
     let to = case.to.ok_or(Reason::Expired)?;
     match to {
-        To::Phone(_) | To::Email(_) if case.opted_out => Err(Reason::OptedOut),
+        To::Phone(_) if case.opted_out.on(Channel::Sms) => Err(Reason::OptedOut),
+        To::Email(_) if case.opted_out.on(Channel::Email) => Err(Reason::OptedOut),
         To::Phone(phone) if case.channel == Channel::Sms => Ok(Address::Phone(phone.clone())),
         To::Email(email) if case.channel == Channel::Email => Ok(Address::Email(email.clone())),
         To::Phone(_) | To::Email(_) => Err(Reason::NoAddress),
@@ -228,7 +226,7 @@ fn admit(case: &Case<'_>, contact: &Contact) -> Result<(), Reason> {
     if letter && contact.reserved {
         return Err(Reason::Reserved);
     }
-    if case.opted_out {
+    if case.opted_out.person {
         return Err(Reason::OptedOut);
     }
     Ok(())
@@ -272,6 +270,9 @@ fn address_on(case: &Case<'_>, contact: &Contact, channel: Channel) -> Result<Ad
             email.address.clone().map(Address::Email)
         }
     };
+    if case.opted_out.on(channel) {
+        return Err(Reason::OptedOut);
+    }
     if case.rules.class == Class::Letter {
         let limit = calendar::months_before(case.now, FRESH_MONTHS);
         if contact.freshest(channel).is_none_or(|at| at < limit) {

@@ -10,16 +10,17 @@ use parking_lot::Mutex;
 use crate::domain::ids::JobNo;
 use crate::domain::job::template::Templates;
 use crate::domain::kinds::{Channel, Lane};
+use crate::domain::opt_out::OptedOut;
 use crate::ports::clock::Monotonic;
 use crate::ports::store::{Claim, JobRecord, StoreError, Want};
 use crate::telemetry::record;
 
 use super::deps::Deps;
-use super::gate::{Gate, gate};
 use super::gather::Gather;
 use super::give_back::give_back;
 use super::household::turns;
 use super::later::{bind, stuck};
+use super::letters::Decided;
 use super::people::{People, chunk_of};
 use super::ready::{Held, LoadedJob, ReadySet};
 use super::resolve::Resolver;
@@ -263,6 +264,10 @@ impl Claimer {
                 return Err(error);
             }
         };
+        if let Err(error) = self.lists().await {
+            self.give_all_back(&claim).await;
+            return Err(error);
+        }
         self.admit(held).await;
         Ok(count)
     }
@@ -271,19 +276,25 @@ impl Claimer {
     pub async fn admit(&self, held: Vec<Held>) {
         let (resolved, settled) = self.resolver.resolve(held).await;
         let now = self.deps.clock.now();
-        let mut ready = Vec::with_capacity(resolved.len());
-        let mut shut = settled;
-        for held in resolved {
-            match gate(held, now) {
-                Gate::Open(item) => ready.push(item),
-                Gate::Shut(settlement) => shut.push(settlement),
-            }
+        let mut decided = Decided::default();
+        for mut held in resolved {
+            held.opted_out = self.deps.opt_outs.of(&held);
+            decided.add(&self.deps, held, now);
         }
+        let (ready, mut shut) = decided.file(&self.deps, now).await;
+        shut.extend(settled);
         self.ready.push(ready);
         self.deps.bells.ready.notify_waiters();
         for settlement in shut {
             self.settler.settle(settlement).await;
         }
+    }
+
+    /// Brings the opt-out lists up to date.
+    async fn lists(&self) -> Result<(), StoreError> {
+        let deps = &self.deps;
+        let lists = deps.opt_outs.refresh(&*deps.store, &*deps.clock);
+        lists.await
     }
 
     async fn give_all_back(&self, claim: &Claim) {
@@ -334,6 +345,7 @@ impl Claimer {
                 values: recipient.values,
                 after: recipient.after,
                 contact: None,
+                opted_out: OptedOut::NOTHING,
                 through: None,
                 since,
             });

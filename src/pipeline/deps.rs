@@ -14,6 +14,7 @@ use crate::domain::audit::AuditKeys;
 use crate::domain::health::Rules;
 use crate::domain::ids::{AgencyId, AgencyNo, WorkerId};
 use crate::domain::kinds::{Channel, Class};
+use crate::domain::opt_out::OptOutKey;
 use crate::domain::org_number::OrgNumber;
 use crate::domain::pace::Rate;
 use crate::domain::retry::RetryPolicy;
@@ -29,6 +30,7 @@ use crate::ports::store::Store;
 use super::changed::Changed;
 use super::fleet_clock::FleetClock;
 use super::line::Lines;
+use super::opt_outs::OptOutLists;
 use super::trail::Trail;
 
 /// An agency as the pipeline knows it.
@@ -255,6 +257,8 @@ pub struct Deps {
     pub trail: Trail,
     /// Persons of whom older answers must not be used.
     pub changed: Changed,
+    /// The agencies' opt-out lists.
+    pub opt_outs: OptOutLists,
     /// Wake-ups.
     pub bells: Bells,
     /// Stop taking new work.
@@ -301,6 +305,7 @@ impl Deps {
         let keys = AuditKeys::new(&parts.key);
         Self {
             trail: Trail::new(Arc::clone(&parts.store), Arc::clone(&clock), keys),
+            opt_outs: OptOutLists::new(OptOutKey::new(&parts.key)),
             store: parts.store,
             register: parts.register,
             population: parts.population,

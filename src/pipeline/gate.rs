@@ -33,7 +33,7 @@ pub fn case(held: &Held, now: Timestamp) -> Case<'_> {
         cancelled: held.job.record.cancelled_at.is_some(),
         to: held.to.as_ref(),
         contact: held.contact.as_ref().map(|(contact, _)| contact.as_ref()),
-        opted_out: false,
+        opted_out: held.opted_out,
         opened: false,
         occasion: held.claimed.delivery.occasion(),
         channel: held.claimed.delivery.channel(),

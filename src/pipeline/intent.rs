@@ -175,10 +175,13 @@ impl Pump {
 
     /// Asks the last gate: the clock has moved since the plan. Answers what may go.
     pub(super) async fn last_gate(&self, taken: Vec<Ready>) -> Vec<Ready> {
+        // An error is told, and none comes here: what is ready was claimed with lists at hand.
+        let deps = &self.deps;
+        drop(deps.opt_outs.refresh(&*deps.store, &*deps.clock).await);
         let (now, steady) = (self.deps.clock.now(), self.deps.clock.monotonic());
         let mut open = Vec::with_capacity(taken.len());
         let mut stale = Vec::new();
-        for ready in taken {
+        for mut ready in taken {
             if ready
                 .held
                 .needs_lookup(steady, self.deps.policy.register_fresh)
@@ -189,6 +192,7 @@ impl Pump {
                 });
                 continue;
             }
+            ready.held.opted_out = self.deps.opt_outs.of(&ready.held);
             match gate_again(ready, now) {
                 Gate::Open(ready) if ready.outbound.channel() == self.channel => open.push(ready),
                 Gate::Open(ready) => self.ready.push(vec![ready]),

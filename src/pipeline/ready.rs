@@ -12,6 +12,7 @@ use crate::domain::ids::{AgencyNo, ClaimId, Position, Reference};
 use crate::domain::job::template::Templates;
 use crate::domain::job::{To, Values};
 use crate::domain::kinds::{Channel, Lane};
+use crate::domain::opt_out::OptedOut;
 use crate::domain::plan;
 use crate::domain::time::Timestamp;
 use crate::ports::clock::Monotonic;
@@ -53,6 +54,8 @@ pub struct Held {
     pub after: Option<Position>,
     /// The register's answer and when it came.
     pub contact: Option<(Arc<Contact>, Monotonic)>,
+    /// What of it stands on the agency's opt-out list.
+    pub opted_out: OptedOut,
     /// The one gateway that it may go through: that of a first try which may have left.
     pub through: Option<Arc<str>>,
     /// Since when it is held.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::domain::contact::Contact;
 use crate::domain::job::To;
+use crate::domain::opt_out::OptedOut;
 use crate::domain::person::PersonNumber;
 use crate::domain::plan::{self, Case, Verdict};
 use crate::domain::receipt::{self, Receipt};
@@ -20,7 +21,9 @@ use crate::telemetry::record;
 
 use super::deps::Deps;
 use super::labels::Labels;
+use super::letters::file_receipts;
 use super::settle::tell;
+use super::trail::Asked;
 
 const BATCH: u32 = 500;
 
@@ -94,13 +97,17 @@ impl Receipts {
                 None => record::receipts("repeated", 1),
             }
         }
-        open.extend(self.settle(applied).await?);
+        open.extend(self.settle(gateway, applied).await?);
         Ok(open)
     }
 
     /// Writes what receipts change, at once: a gateway is answered only when nothing can be lost.
     /// Returns the indexes of those that changed meanwhile under our hands.
-    async fn settle(&self, applied: Vec<(usize, Settlement)>) -> Result<Vec<usize>, StoreError> {
+    async fn settle(
+        &self,
+        gateway: &str,
+        applied: Vec<(usize, Settlement)>,
+    ) -> Result<Vec<usize>, StoreError> {
         if applied.is_empty() {
             return Ok(Vec::new());
         }
@@ -108,6 +115,13 @@ impl Receipts {
         let report = self.deps.store.settle(settlements.clone()).await?;
         record::receipts("applied", settlements.len() - report.fenced.len());
         tell(&self.deps, &settlements, &report);
+        let written: Vec<Settlement> = settlements
+            .into_iter()
+            .enumerate()
+            .filter(|(index, _)| !report.fenced.contains(index))
+            .map(|(_, settlement)| settlement)
+            .collect();
+        file_receipts(&self.deps, gateway, &written).await;
         Ok(report
             .fenced
             .iter()
@@ -124,10 +138,10 @@ impl Receipts {
         labels: &Labels,
         at: Timestamp,
     ) -> HashMap<PersonNumber, Contact> {
-        let mut asked: BTreeMap<Inquiry, Vec<PersonNumber>> = BTreeMap::new();
+        let mut asked: BTreeMap<Inquiry, Asked> = BTreeMap::new();
         for (receipt, found) in receipts.iter().zip(found) {
             let Some(found) = found else { continue };
-            let Some((record, _)) = labels.of(found.delivery) else {
+            let Some((record, label)) = labels.of(found.delivery) else {
                 continue;
             };
             if self.fails(found, receipt)
@@ -140,19 +154,33 @@ impl Receipts {
                     agency: agency.id.clone(),
                     purpose,
                 };
-                asked.entry(inquiry).or_default().push(person.clone());
+                asked
+                    .entry(inquiry)
+                    .or_default()
+                    .push((person.clone(), label.job));
             }
         }
         let mut contacts = HashMap::new();
-        for (inquiry, mut persons) in asked {
-            persons.sort_unstable();
+        for (inquiry, mut whom) in asked {
+            whom.sort_unstable();
+            whom.dedup();
+            let mut persons: Vec<PersonNumber> = whom.iter().map(|(one, _)| one.clone()).collect();
             persons.dedup();
             for batch in persons.chunks(MAX_BATCH) {
                 record::register_call(batch.len());
                 match self.deps.register.lookup(&inquiry, batch).await {
-                    Ok(answers) => {
-                        contacts.extend(answers.into_iter().map(|c| (c.person.clone(), c)));
-                    }
+                    Ok(answers) => match self.deps.trail.record(&inquiry, &whom, &answers).await {
+                        Ok(()) => {
+                            contacts.extend(answers.into_iter().map(|c| (c.person.clone(), c)));
+                        }
+                        Err(error) => {
+                            record::store_error("audit");
+                            tracing::error!(
+                                error = &error as &dyn std::error::Error,
+                                "a look-up is not on the trail; its answers are not used, and the other channel is not tried"
+                            );
+                        }
+                    },
                     Err(error) => {
                         record::register_error("unavailable");
                         tracing::warn!(
@@ -233,7 +261,8 @@ impl Receipts {
             cancelled: record.cancelled_at.is_some(),
             to: Some(&to),
             contact: Some(contact),
-            opted_out: false,
+            // Asked when the fallback is claimed.
+            opted_out: OptedOut::NOTHING,
             opened: false,
             occasion: found.delivery.occasion(),
             channel: found.delivery.channel().other(),

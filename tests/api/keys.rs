@@ -15,6 +15,10 @@ pub fn agency_calls(job: &str) -> Vec<Call> {
         Call::new("DELETE", &format!("/v1/jobs/{job}")),
         Call::get(&format!("/v1/jobs/{job}/notifications")),
         Call::post(&format!("/v1/jobs/{job}/notifications/r0/opened")),
+        Call::get(&format!("/v1/jobs/{job}/notifications/r0/evidence")),
+        Call::get("/v1/opt-outs"),
+        Call::post("/v1/opt-outs"),
+        Call::new("DELETE", "/v1/opt-outs"),
         Call::post("/v1/preview"),
         Call::get("/v1/events"),
     ]

@@ -11,7 +11,7 @@ async fn anothers_job_is_answered_like_one_that_never_was() {
     api.accepted(&letter("brev")).await;
     for name in ["ours", "brev"] {
         let theirs = agency_calls(name).into_iter().zip(agency_calls("none"));
-        let about_a_job = theirs.skip(1).take(4);
+        let about_a_job = theirs.skip(1).take(5);
         for (existing, missing) in about_a_job {
             let existing = api.call(existing.key(BERGEN)).await;
             let missing = api.call(missing.key(BERGEN)).await;

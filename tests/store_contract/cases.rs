@@ -173,6 +173,15 @@ macro_rules! every_case {
             what_is_old_is_erased_and_the_rest_still_verifies,
             a_key_of_the_store_is_made_once,
         }
+        $run! { opt_outs:
+            what_is_put_on_a_list_stands_there_until_it_is_taken_off,
+            changes_are_followed_in_their_order_also_what_was_taken_off,
+            changes_made_at_once_are_all_followed,
+        }
+        $run! { evidence:
+            everything_of_one_recipient_is_found_and_nothing_of_others,
+            it_goes_with_the_facts_of_its_job,
+        }
         $run! { keys:
             a_key_has_the_owner_it_was_made_for,
         }

@@ -46,6 +46,8 @@ const FACTS: &str = "WITH o AS MATERIALIZED ( \
         WHERE try.delivery >= (j.no << 18) AND try.delivery < ((j.no + 1) << 18)), \
     d AS (DELETE FROM delivery USING j \
         WHERE delivery.id >= (j.no << 18) AND delivery.id < ((j.no + 1) << 18)), \
+    l AS (DELETE FROM letter_fact USING j \
+        WHERE letter_fact.delivery >= (j.no << 18) AND letter_fact.delivery < ((j.no + 1) << 18)), \
     c AS (DELETE FROM chunk USING j WHERE chunk.job = j.no), \
     h AS (DELETE FROM person_job USING j WHERE person_job.job = j.no), \
     k AS (DELETE FROM cover USING j WHERE cover.job = j.no), \

@@ -36,6 +36,7 @@ const GONE_CHUNKS: &str = "DELETE FROM chunk WHERE job IN (SELECT value FROM jso
 const GONE_OPENED: &str = "DELETE FROM opened WHERE job IN (SELECT value FROM json_each(?1))";
 const GONE_JOBS: &str = "DELETE FROM job WHERE no IN (SELECT value FROM json_each(?1))";
 const GONE_TRIES: &str = "DELETE FROM try WHERE delivery BETWEEN ?1 AND ?2";
+const GONE_FACTS: &str = "DELETE FROM letter_fact WHERE delivery BETWEEN ?1 AND ?2";
 const GONE_DELIVERIES: &str = "DELETE FROM delivery WHERE id BETWEEN ?1 AND ?2";
 
 /// Per agency the end of the events that may go, from the oldest on without a gap: those that are
@@ -208,7 +209,7 @@ async fn erase_jobs(connection: &mut SqliteConnection, ages: Ages) -> Work<u64> 
             DeliveryId::first_of(JobNo(*job)),
             DeliveryId::last_of(JobNo(*job)),
         );
-        for sql in [GONE_TRIES, GONE_DELIVERIES] {
+        for sql in [GONE_TRIES, GONE_FACTS, GONE_DELIVERIES] {
             let gone = sqlx::query(sql).bind(first.0).bind(last.0);
             gone.execute(&mut *connection).await?;
         }

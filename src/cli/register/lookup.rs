@@ -15,6 +15,7 @@ use crate::domain::contact::{Contact, Registration};
 use crate::domain::job::{Rules, To};
 use crate::domain::kinds::{ChannelRule, Class, IfUncertain, Lane, Language};
 use crate::domain::krr_person::KrrPerson;
+use crate::domain::opt_out::OptedOut;
 use crate::domain::person::PersonNumber;
 use crate::domain::plan::{Case, Verdict, decide};
 use crate::domain::time::Timestamp;
@@ -108,7 +109,7 @@ pub fn decisions(contact: &Contact, hours: &DayWindow, now: Timestamp) -> Vec<De
                 cancelled: false,
                 to: Some(&to),
                 contact: Some(contact),
-                opted_out: false,
+                opted_out: OptedOut::NOTHING,
                 opened: false,
                 occasion: 0,
                 channel: rule.first(),

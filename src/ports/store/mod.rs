@@ -8,11 +8,13 @@
 
 mod audit;
 mod contacts;
+mod evidence;
 mod health;
 mod history;
 mod jobs;
 mod keys;
 mod ledger;
+mod opt_outs;
 mod outbox;
 mod parking;
 mod reach;
@@ -25,6 +27,7 @@ mod workers;
 
 pub use audit::{Audit, AuditQuery, Strand};
 pub use contacts::{ContactChanges, ContactRow, Contacts};
+pub use evidence::{Evidence, LetterDelivery, LetterFact, LetterFile, LetterTry};
 pub use health::{FleetView, GatewayChange, GatewayRow, GatewayStep, Health};
 pub use history::{History, PersonMessage};
 pub use jobs::{
@@ -36,6 +39,7 @@ pub use ledger::{
     Claim, Claimed, Granted, IntentBatch, IntentEntry, Intents, Ledger, Refused, UnknownDelivery,
     Want,
 };
+pub use opt_outs::{OptOutEntry, OptOutRow, OptOuts};
 pub use outbox::{Outbox, Unpublished};
 pub use parking::{FoundTry, ParkedReceipt, Parking};
 pub use reach::{Homes, Reached};
@@ -100,6 +104,8 @@ pub trait Store:
     + Audit
     + Sessions
     + History
+    + OptOuts
+    + Evidence
     + std::fmt::Debug
 {
 }
@@ -119,6 +125,8 @@ impl<T> Store for T where
         + Audit
         + Sessions
         + History
+        + OptOuts
+        + Evidence
         + std::fmt::Debug
 {
 }

@@ -29,6 +29,25 @@ impl TryOutcome {
             Self::Unknown => 3,
         }
     }
+
+    /// From what the column holds.
+    pub const fn from_code(code: i16) -> Option<Self> {
+        match code {
+            1 => Some(Self::Accepted),
+            2 => Some(Self::NotSent),
+            3 => Some(Self::Unknown),
+            _ => None,
+        }
+    }
+
+    /// The word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::NotSent => "not_sent",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// The result of one try.

@@ -34,9 +34,10 @@ pub enum Scene {
     Crowd,
 }
 
-impl Scene {
-    /// The scene of a word.
-    pub fn of(word: &str) -> Result<Self, String> {
+impl std::str::FromStr for Scene {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
         Ok(match word {
             "storm" => Self::Storm,
             "calm" => Self::Calm,
@@ -50,7 +51,9 @@ impl Scene {
             }
         })
     }
+}
 
+impl Scene {
     /// Whether the seed says what is in it.
     pub fn is_any(self) -> bool {
         matches!(self, Self::Storm | Self::Calm)

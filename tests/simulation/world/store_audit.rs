@@ -1,8 +1,10 @@
-//! The audit of look-ups of the store far away.
+//! The audit of look-ups and the opt-out lists of the store far away.
 
 use async_trait::async_trait;
 use budstikke::adapters::sqlite::SqliteStore;
 use budstikke::domain::audit::{End, Link};
+use budstikke::domain::ids::{AgencyNo, JobName, Reference};
+use budstikke::domain::opt_out::OptOutHash;
 use budstikke::domain::time::Timestamp;
 use budstikke::ports::store::*;
 
@@ -61,6 +63,65 @@ impl Audit for FarStore {
     async fn erase_audit(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
         self.call("erase_audit", async move |s: SqliteStore, _| {
             s.erase_audit(before, limit).await
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl OptOuts for FarStore {
+    async fn put_opt_outs(
+        &self,
+        agency: AgencyNo,
+        entries: &[OptOutEntry],
+        at: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let entries = entries.to_vec();
+        self.call("put_opt_outs", async move |s: SqliteStore, _| {
+            s.put_opt_outs(agency, &entries, at).await
+        })
+        .await
+    }
+
+    async fn opt_out_changes(&self, after: i64, limit: u32) -> Result<Vec<OptOutRow>, StoreError> {
+        self.call("opt_out_changes", async move |s: SqliteStore, _| {
+            s.opt_out_changes(after, limit).await
+        })
+        .await
+    }
+
+    async fn opt_outs(
+        &self,
+        agency: AgencyNo,
+        after: Option<OptOutHash>,
+        limit: u32,
+    ) -> Result<Vec<OptOutRow>, StoreError> {
+        self.call("opt_outs", async move |s: SqliteStore, _| {
+            s.opt_outs(agency, after, limit).await
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl Evidence for FarStore {
+    async fn put_letter_facts(&self, facts: &[LetterFact]) -> Result<(), StoreError> {
+        let facts = facts.to_vec();
+        self.call("put_letter_facts", async move |s: SqliteStore, _| {
+            s.put_letter_facts(&facts).await
+        })
+        .await
+    }
+
+    async fn letter_file(
+        &self,
+        agency: AgencyNo,
+        name: &JobName,
+        reference: &Reference,
+    ) -> Result<Option<LetterFile>, StoreError> {
+        let (name, reference) = (name.clone(), reference.clone());
+        self.call("letter_file", async move |s: SqliteStore, _| {
+            s.letter_file(agency, &name, &reference).await
         })
         .await
     }
