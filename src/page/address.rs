@@ -13,6 +13,7 @@ use super::register;
 use super::session::Visitor;
 use super::state::PageState;
 use super::submitted::Submitted;
+use super::texts::number;
 use super::views::Template;
 use crate::domain::email::EmailAddress;
 use crate::domain::kinds::{Channel, Language};
@@ -141,6 +142,10 @@ async fn code_form(
     let Some(address) = address else {
         let wrong = Some(("code_gone", ""));
         return form(state, language, visitor, channel, wrong).await;
+    };
+    let address = match channel {
+        Channel::Sms => number(&address),
+        Channel::Email => address,
     };
     let context = context! {
         token => visitor.token(),

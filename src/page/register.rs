@@ -2,6 +2,7 @@
 
 use super::problem::Problem;
 use super::state::{PageState, RegisterSource};
+use super::texts::number;
 use crate::domain::contact::{Contact, Dated, Registration};
 use crate::domain::kinds::{Channel, Language};
 use crate::domain::krr_person::KrrPerson;
@@ -49,12 +50,12 @@ impl Held {
     }
 
     fn of(contact: Contact) -> Self {
-        fn shown<A>(dated: Dated<A>, text: impl Fn(&A) -> &str) -> Address {
+        fn shown<A>(dated: Dated<A>, text: impl Fn(&A) -> String) -> Address {
             Address {
                 text: dated
                     .address
                     .as_ref()
-                    .map_or(String::new(), |address| text(address).to_owned()),
+                    .map_or_else(|_unusable| String::new(), text),
                 updated: dated.updated,
                 verified: dated.verified,
             }
@@ -62,8 +63,12 @@ impl Held {
         Self {
             registered: contact.registration == Registration::Active,
             reserved: contact.reserved,
-            mobile: contact.mobile.map(|dated| shown(dated, |a| a.expose())),
-            email: contact.email.map(|dated| shown(dated, |a| a.expose())),
+            mobile: contact
+                .mobile
+                .map(|dated| shown(dated, |a| number(a.expose()))),
+            email: contact
+                .email
+                .map(|dated| shown(dated, |a| a.expose().to_owned())),
             language: contact.language,
             mailbox: None,
         }
@@ -116,6 +121,7 @@ pub(super) async fn change(
     person: &PersonNumber,
     change: &Change,
 ) -> Result<(), Problem> {
+    let _turn = state.writing().await;
     let before = row(state, person).await?;
     let before = before.as_ref().map(|row| row.document.as_str());
     let document = register_edit::edit(before, person, change, state.now()).map_err(|error| {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, MutexGuard, Semaphore};
 
 use super::cookie::Cookies;
 use super::views::{ViewError, Views};
@@ -71,6 +71,8 @@ struct Inner {
     views: Views,
     cookies: Cookies,
     logins: Semaphore,
+    /// Held while somebody's document is read, changed and written.
+    writing: Mutex<()>,
 }
 
 impl PageState {
@@ -83,6 +85,7 @@ impl PageState {
             views: Views::new()?,
             cookies: Cookies::for_origin(&parts.origin),
             logins: Semaphore::new(LOGINS),
+            writing: Mutex::new(()),
             parts,
         })))
     }
@@ -109,6 +112,11 @@ impl PageState {
 
     pub(super) fn logins(&self) -> &Semaphore {
         &self.0.logins
+    }
+
+    /// One change at a time in this process, so that two tabs of one person lose nothing.
+    pub(super) async fn writing(&self) -> MutexGuard<'_, ()> {
+        self.0.writing.lock().await
     }
 
     pub(super) fn is_local(&self) -> bool {

@@ -4,7 +4,7 @@ use minijinja::{Value, context};
 
 use super::me::DONE;
 use super::problem::Problem;
-use super::texts::{Texts, date, moment};
+use super::texts::{Texts, date, moment, number};
 use super::views::{Template, Views};
 use crate::domain::kinds::{Channel, Language};
 use crate::domain::sms_parts;
@@ -170,5 +170,13 @@ fn dates_are_written_as_people_write_them_in_norwegian_time() {
     ] {
         assert_eq!(moment(at, language), expected);
         assert!(expected.starts_with(&date(at, language)));
+    }
+}
+
+#[test]
+fn numbers_are_grouped_as_people_read_them() {
+    assert_eq!(number("+4741234567"), "+47 412 34 567");
+    for other in ["+46701234567", "+475812345678", ""] {
+        assert_eq!(number(other), other);
     }
 }

@@ -180,6 +180,16 @@ pub(super) fn moment(at: Timestamp, language: Language) -> String {
     }
 }
 
+/// A number as people read it: Norwegian ones in groups, others as they are.
+pub(super) fn number(e164: &str) -> String {
+    let national = e164.strip_prefix("+47").filter(|rest| rest.len() == 8);
+    let groups = national.and_then(|rest| Some((rest.get(..3)?, rest.get(3..5)?, rest.get(5..)?)));
+    match groups {
+        Some((first, second, third)) => format!("+47 {first} {second} {third}"),
+        None => e164.to_owned(),
+    }
+}
+
 /// For the `datetime` attribute.
 pub(super) fn iso(at: Timestamp) -> String {
     at.to_string()

@@ -100,7 +100,7 @@ async function story(world, provider, browser) {
   await page.getByLabel('Kode').fill(`${code.slice(0, 3)} ${code.slice(3)}`);
   await page.getByRole('button', { name: 'Bekreft' }).click();
   await page.getByRole('status').waitFor();
-  assert.match(await page.locator('main').innerText(), /\+4741234567/);
+  assert.match(await page.locator('main').innerText(), /\+47 412 34 567/);
   await judge(page, 'me-done');
   holds('the number is changed with a code that came by SMS');
 
