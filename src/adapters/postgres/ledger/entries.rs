@@ -10,8 +10,9 @@ use crate::domain::ids::{DeliveryId, JobNo, Position};
 use crate::ports::store::{IntentEntry, Refused};
 
 /// Why an entry may not be written, as one code: 1 fenced, or not as it was claimed; 2 a live try;
-/// 4 opened; 5 stopped; 0 none of these. Cancelled jobs are known already. The predicate on `try` is that of the index
-/// `try_live` to the letter. Claim and state are compared here and not in the join: there the
+/// 3 cancelled; 4 opened; 5 stopped; 0 none of these. Read after the clock of the slots: what is
+/// cancelled or stopped later than this leaves within the slots' reach or not at all, so no job has
+/// to be held. The predicate on `try` is that of the index `try_live` to the letter. Claim and state are compared here and not in the join: there the
 /// planner may read all that is claimed, by `delivery_claim`, once for every entry.
 const JUDGE: &str = "SELECT e.place, CASE \
         WHEN d.id IS NULL OR d.state <> 6 OR d.claim IS DISTINCT FROM e.claim THEN 1 \
@@ -21,6 +22,7 @@ const JUDGE: &str = "SELECT e.place, CASE \
         WHEN e.target <> e.delivery AND (d.fixed OR d.attempts > 0 \
             OR EXISTS (SELECT FROM try t WHERE t.delivery = e.delivery) \
             OR EXISTS (SELECT FROM delivery o WHERE o.id = e.target)) THEN 1 \
+        WHEN (SELECT j.cancelled_at IS NOT NULL FROM job j WHERE j.no = e.delivery >> 18) THEN 3 \
         WHEN ((e.delivery >> 1) & 7) > 0 AND EXISTS (SELECT FROM opened o \
             WHERE o.job = e.delivery >> 18 AND o.position = (e.delivery >> 4) & 16383) THEN 4 \
         WHEN EXISTS (SELECT FROM agency a WHERE a.no = d.agency AND a.stopped_at IS NOT NULL) \
@@ -52,11 +54,10 @@ pub(super) struct Verdict {
     pub(super) behind: Vec<(usize, usize)>,
 }
 
-/// Judges all entries. `cancelled`: the jobs which are.
+/// Judges all entries.
 pub(super) async fn judge(
     connection: &mut PgConnection,
     entries: &[IntentEntry],
-    cancelled: &HashSet<JobNo>,
 ) -> Result<Verdict, Fault> {
     let covers: Vec<Option<Vec<u8>>> = entries.iter().map(cover_key).collect();
     let rows = sqlx::query(JUDGE)
@@ -85,7 +86,7 @@ pub(super) async fn judge(
     let mut first: HashMap<(JobNo, &[u8]), usize> = HashMap::new();
     for (index, (entry, (code, holder))) in entries.iter().zip(judged).enumerate() {
         let holder = holder.map(small);
-        let refused = refusal(entry, code, holder, cancelled)
+        let refused = refusal(entry, code, holder)
             .or_else(|| (!seen.insert(entry.delivery)).then_some(Refused::Fenced));
         if let Some(refused) = refused {
             verdict.refused.push((index, refused));
@@ -107,17 +108,12 @@ pub(super) async fn judge(
     Ok(verdict)
 }
 
-fn refusal(
-    entry: &IntentEntry,
-    code: i32,
-    holder: Option<Position>,
-    cancelled: &HashSet<JobNo>,
-) -> Option<Refused> {
+fn refusal(entry: &IntentEntry, code: i32, holder: Option<Position>) -> Option<Refused> {
     let covered = holder.filter(|position| *position != entry.delivery.position());
     match code {
         1 => Some(Refused::Fenced),
         2 => Some(Refused::LiveTry),
-        _ if cancelled.contains(&entry.delivery.job()) => Some(Refused::Cancelled),
+        3 => Some(Refused::Cancelled),
         4 => Some(Refused::Opened),
         5 => Some(Refused::Stopped),
         _ => covered.map(Refused::Covered),

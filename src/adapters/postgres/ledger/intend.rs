@@ -13,28 +13,24 @@ use crate::adapters::postgres::connect::PostgresStore;
 use crate::adapters::postgres::error::Fault;
 use crate::adapters::postgres::now;
 use crate::adapters::postgres::rows::int;
-use crate::domain::ids::JobNo;
 use crate::domain::time::Timestamp;
 use crate::ports::store::{
     Addressees, BatchSlots, BucketRow, Buckets, Granted, IntentBatch, Intents, Refused, StoreError,
 };
 
-/// Holds the claims (whoever lets go of them waits), the jobs (who cancels waits; the counting of
-/// open deliveries does not) and the buckets by name, in this order, and only then reads the clock:
-/// an expression beside `FOR UPDATE` would be evaluated before the wait. It is read with each bucket;
+/// Holds the claims (whoever lets go of them waits) and the buckets by name, in this order, and only
+/// then reads the clock: an expression beside `FOR UPDATE` would be evaluated before the wait. It is read with each bucket;
 /// the latest reading is from after the last wait.
 const HOLD: &str = concat!(
     "WITH c AS MATERIALIZED ( \
         SELECT id FROM claim WHERE id = ANY($1) ORDER BY id FOR KEY SHARE), \
-     j AS MATERIALIZED ( \
-        SELECT no, cancelled_at FROM job WHERE no = ANY($2) ORDER BY no FOR KEY SHARE), \
      b AS MATERIALIZED ( \
-        SELECT name, tat, paused_until FROM bucket WHERE name = ANY($3) \
-            AND (SELECT count(*) FROM c) >= 0 AND (SELECT count(*) FROM j) >= 0 \
+        SELECT name, tat, paused_until FROM bucket WHERE name = ANY($2) \
+            AND (SELECT count(*) FROM c) >= 0 \
         ORDER BY name COLLATE \"C\" FOR UPDATE) \
      SELECT tat, paused_until, ",
     now!(),
-    ", (SELECT array_agg(no) FROM j WHERE cancelled_at IS NOT NULL), name FROM b"
+    ", name FROM b"
 );
 const NEW_BUCKETS: &str = "INSERT INTO bucket (name) SELECT unnest($1::text[]) \
     ON CONFLICT (name) DO NOTHING";
@@ -73,7 +69,6 @@ struct Held {
     now: Timestamp,
     /// When `now` was read, on our own clock; the wait for the locks lies before it.
     read_at: Instant,
-    cancelled: HashSet<JobNo>,
 }
 
 async fn run(
@@ -82,7 +77,7 @@ async fn run(
 ) -> Result<(Intents, Instant), Fault> {
     let buckets = Buckets::of(batch);
     let held = hold(connection, batch, &buckets.names()).await?;
-    let mut verdict = judge(connection, &batch.entries, &held.cancelled).await?;
+    let mut verdict = judge(connection, &batch.entries).await?;
     let addressees = Addressees::first_of_each(batch, &mut verdict.eligible);
     let from = held.now.plus(batch.lead);
     let slots = buckets.take(&held.buckets, from, &verdict.eligible);
@@ -123,12 +118,9 @@ async fn hold(
 ) -> Result<Held, Fault> {
     let claims: HashSet<i64> = batch.entries.iter().map(|entry| entry.claim.0).collect();
     let claims: Vec<i64> = claims.into_iter().collect();
-    let jobs: HashSet<i64> = batch.entries.iter().map(|e| e.delivery.job().0).collect();
-    let jobs: Vec<i64> = jobs.into_iter().collect();
     loop {
         let rows = sqlx::query(HOLD)
             .bind(&claims)
-            .bind(&jobs)
             .bind(names)
             .fetch_all(&mut *connection)
             .await?;
@@ -144,7 +136,6 @@ async fn hold(
             buckets: HashMap::with_capacity(rows.len()),
             now: Timestamp(0),
             read_at: Instant::now(),
-            cancelled: HashSet::new(),
         };
         for row in &rows {
             let bucket = BucketRow {
@@ -152,12 +143,8 @@ async fn hold(
                 paused_until: row.try_get::<Option<i64>, _>(1)?.map(Timestamp),
             };
             held.now = held.now.max(Timestamp(row.try_get(2)?));
-            held.buckets.insert(row.try_get(4)?, bucket);
+            held.buckets.insert(row.try_get(3)?, bucket);
         }
-        // The same with every row.
-        let cancelled = rows.first().map(|row| row.try_get(3)).transpose()?;
-        let cancelled: Vec<i64> = cancelled.flatten().unwrap_or_default();
-        held.cancelled = cancelled.into_iter().map(JobNo).collect();
         return Ok(held);
     }
 }
