@@ -1,6 +1,5 @@
 //! One installation serves its register, another one asks it as it would ask Digdir's.
 
-use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 
 use budstikke::domain::person::PersonNumber;
@@ -26,10 +25,10 @@ impl Served {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut line = String::new();
         let out = process.stdout.take().unwrap();
-        BufReader::new(out).read_line(&mut line).unwrap();
-        let said: Value = serde_json::from_str(&line).unwrap();
+        // It goes on running: only the first document is waited for.
+        let mut said = serde_json::Deserializer::from_reader(out).into_iter::<Value>();
+        let said = said.next().unwrap().unwrap();
         let url = said["url"].as_str().unwrap().to_owned();
         Self { process, url }
     }
