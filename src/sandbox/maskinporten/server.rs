@@ -50,11 +50,14 @@ impl MaskinportenServer {
         let address = listener.local_addr()?;
         let tasks = TaskTracker::new();
         let closing = CancellationToken::new();
+        // Made now: it takes longer than a client may wait for its first token.
+        let keys = Issuer::default();
+        keys.newest_key()?;
         let shared = Shared {
             issuer: format!("http://{address}/").into(),
             clients: Arc::new(clients),
             tokens: Tokens::default(),
-            keys: Issuer::default(),
+            keys,
             knobs: Arc::new(RwLock::new(MaskinportenKnobs::default())),
             requests: Arc::default(),
             key_requests: Arc::default(),
