@@ -16,6 +16,7 @@ use super::boot::Boot;
 use super::faults::Act;
 use super::outside::Outside;
 use super::rng::Rng;
+use super::storm::HEALED;
 use super::time::{Due, Life, note};
 
 /// After these calls a strike is worth most.
@@ -308,16 +309,23 @@ impl Fleet {
             self.outside.trouble(life);
             self.places[place].process = None;
             self.outside.disconnect(life);
+            // It was told to stop in the storm, and its place should have been taken since.
+            let sim = &self.outside.sim;
+            if sim.now() >= HEALED {
+                sim.at(sim.now() + 1_000_000, Due::Act(Act::Start(place)));
+            }
         }
     }
 
-    /// Does not run it for a while.
+    /// Does not run it for a while; once everything is well it runs.
     pub fn pause(&mut self, place: usize, micros: u64) {
         if let Some(process) = self.places[place].process.as_mut()
             && !process.paused
         {
             process.paused = true;
             let life = process.life;
+            let left = HEALED.saturating_sub(self.outside.sim.now());
+            let micros = micros.min(left).max(1_000);
             note!(self.outside.sim, "w{life} is paused for {micros} µs");
             self.outside.trouble(life);
             let sim = &self.outside.sim;

@@ -124,7 +124,11 @@ impl Scene {
             Self::SlowIntent => vec![once("intend", Fate::Slow, 5 * S, 0)],
             // As long as a worker is trusted to live after its last heartbeat.
             Self::LateAnswer => vec![once("intend", Fate::Slow, S, 9 * S)],
-            Self::LostClaim => vec![once("claim", Fate::After, 0, 0)],
+            // The one that finds the job, which comes then.
+            Self::LostClaim => vec![Aim {
+                from: 2 * S,
+                ..once("claim", Fate::After, 0, 0)
+            }],
         }
     }
 
