@@ -25,6 +25,9 @@ pub enum TrailError {
     Changed,
 }
 
+/// Stands for agency and job in a look-up by hand; no id is spelt like that.
+const NOBODY: &str = "-";
+
 /// This process's strand.
 #[derive(Debug)]
 pub struct Trail {
@@ -58,7 +61,26 @@ impl Trail {
         asked: &[(PersonNumber, Arc<JobName>)],
         contacts: &[Contact],
     ) -> Result<(), TrailError> {
-        let lookups = self.lookups(inquiry, asked, contacts);
+        self.append(self.lookups(inquiry, asked, contacts)).await
+    }
+
+    /// Writes down what an operator looked up by hand: for no agency and no job.
+    ///
+    /// # Errors
+    /// [`TrailError`]: the answer must not be shown.
+    pub async fn record_by_hand(&self, contact: &Contact, why: &str) -> Result<(), TrailError> {
+        let mut persons = Persons::default();
+        persons.push(self.keys.person(&contact.person), Found::of(contact));
+        self.append(vec![Lookup {
+            agency: NOBODY.to_owned(),
+            job: NOBODY.to_owned(),
+            purpose: why.to_owned(),
+            persons,
+        }])
+        .await
+    }
+
+    async fn append(&self, lookups: Vec<Lookup>) -> Result<(), TrailError> {
         if lookups.is_empty() {
             return Ok(());
         }

@@ -172,3 +172,21 @@ async fn lookup_says_what_the_plan_would_do_and_stamping_makes_letters_possible(
     let wrong = place.run(&["register", "lookup", "123"]).await;
     assert_snapshot!(wrong.err, @"error: the identity number must be 11 digits, without spaces");
 }
+
+#[tokio::test]
+async fn what_is_looked_up_by_hand_is_in_the_audit() {
+    let place = Place::new();
+    let number = person(5);
+    place.file("p.csv", format!("personidentifikator\n{number}\n"));
+    place.run(&["register", "import", "p.csv"]).await;
+    let why = ["register", "lookup", &number, "--purpose", "asked by phone"];
+    assert_eq!(place.run(&why).await.code, 0);
+    let of = ["audit", "--json", "--person", &number];
+    let found = place.run(&of).await.json();
+    let one = &found["items"][0];
+    assert_eq!(
+        json!([one["agency"], one["job"], one["purpose"]]),
+        json!(["-", "-", "asked by phone"])
+    );
+    assert_eq!(place.run(&["audit", "--verify"]).await.code, 0);
+}

@@ -70,6 +70,9 @@ pub struct Lookup {
     /// The identity number, eleven digits; `-` reads it from the standard input, so that it does
     /// not stay in the shell's history.
     pub person: String,
+    /// Why; it stands in the audit.
+    #[arg(long, value_name = "TEXT", default_value = "looked up by hand")]
+    pub purpose: String,
 }
 
 /// Where it is served.

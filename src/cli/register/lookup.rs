@@ -1,6 +1,7 @@
 //! `budstikke register lookup`: what the register says of a person, and what it means.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use serde_json::{Value, json};
@@ -11,6 +12,7 @@ use crate::app::build;
 use crate::cli::args::Global;
 use crate::cli::context::{Failure, load, say, say_json};
 use crate::cli::file_text;
+use crate::domain::audit::AuditKeys;
 use crate::domain::contact::{Contact, Registration};
 use crate::domain::job::{Rules, To};
 use crate::domain::kinds::{ChannelRule, Class, IfUncertain, Lane, Language};
@@ -20,6 +22,7 @@ use crate::domain::person::PersonNumber;
 use crate::domain::plan::{Case, Verdict, decide};
 use crate::domain::time::Timestamp;
 use crate::domain::window::DayWindow;
+use crate::pipeline::trail::Trail;
 
 /// Runs the command.
 ///
@@ -37,6 +40,7 @@ pub async fn run(lookup: &Lookup, global: &Global) -> Result<ExitCode, Failure> 
     let hours = config.window.hours().context("window")?;
     let clock = build::clock();
     let now = clock.now();
+    let trail_clock = Arc::clone(&clock);
     let store = build::store(&config, clock, build::Opening::Shared).await?;
     let rows = store
         .contacts(std::slice::from_ref(&person))
@@ -55,6 +59,13 @@ pub async fn run(lookup: &Lookup, global: &Global) -> Result<ExitCode, Failure> 
         None => Contact::not_registered(person),
     };
     let decisions = decisions(&contact, &hours, now);
+    let key = build::key(&config, store.as_ref()).await;
+    let keys = AuditKeys::new(&key.map_err(anyhow::Error::from)?);
+    let trail = Trail::new(Arc::clone(&store), trail_clock, keys);
+    trail
+        .record_by_hand(&contact, &lookup.purpose)
+        .await
+        .context("the look-up is not in the audit, so its answer is not shown")?;
     if global.json {
         say_json(&json!({"register": krr, "decisions": to_json(&decisions)}));
     } else {
