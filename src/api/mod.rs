@@ -7,6 +7,7 @@
 mod around;
 mod auth;
 mod body;
+mod bounces;
 mod cursor;
 mod docs;
 mod events;

@@ -150,7 +150,7 @@ impl ApiProblem {
     }
 
     /// 401; says the same whatever is wrong with the key.
-    pub(super) fn unauthenticated(detail: &'static str) -> Self {
+    pub(super) fn unauthenticated(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, detail)
             .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
     }

@@ -121,14 +121,18 @@ async fn take(state: &ApiState, gateway: &str, request: Request) -> Result<Statu
 }
 
 /// Counts a caller who has no token.
-fn count(state: &ApiState, parts: &Parts) -> Result<(), ApiProblem> {
+pub(super) fn count(state: &ApiState, parts: &Parts) -> Result<(), ApiProblem> {
     state
         .limiter()
         .check(Subject::client(peer(parts)))
         .map_err(ApiProblem::too_many)
 }
 
-fn admit(source: &ReceiptSource, parts: &Parts, query: &Query) -> Result<(), ApiProblem> {
+pub(super) fn admit(
+    source: &ReceiptSource,
+    parts: &Parts,
+    query: &Query,
+) -> Result<(), ApiProblem> {
     if source.token.is_empty() {
         let here = peer(parts).is_some_and(|ip| ip.to_canonical().is_loopback());
         let through_proxy = FORWARDED
@@ -137,8 +141,12 @@ fn admit(source: &ReceiptSource, parts: &Parts, query: &Query) -> Result<(), Api
         return if here && !through_proxy {
             Ok(())
         } else {
-            let detail = "reports of this gateway are accepted from the same machine only, because it has no \
-                          receipt_token; the operator can give it one";
+            let detail = format!(
+                "reports of {} are accepted from the same machine only, because there is no {}; the \
+                 operator can configure one",
+                source.whose(),
+                source.setting()
+            );
             Err(ApiProblem::new(StatusCode::FORBIDDEN, detail))
         };
     }
@@ -151,8 +159,10 @@ fn admit(source: &ReceiptSource, parts: &Parts, query: &Query) -> Result<(), Api
     {
         Ok(())
     } else {
-        let detail =
-            "give the gateway's receipt_token as `?token=` or as `Authorization: Bearer <token>`";
+        let detail = format!(
+            "give {} as `?token=` or as `Authorization: Bearer <token>`",
+            source.setting()
+        );
         Err(ApiProblem::unauthenticated(detail))
     }
 }

@@ -11,8 +11,8 @@ use utoipa_axum::routes;
 use super::around::{around, panicked};
 use super::state::ApiState;
 use super::{
-    docs, events, evidence, health, jobs, notifications, openapi, opt_outs, preview, reach,
-    receipts,
+    bounces, docs, events, evidence, health, jobs, notifications, openapi, opt_outs, preview,
+    reach, receipts,
 };
 
 /// The routes that the description lists.
@@ -28,6 +28,7 @@ pub(super) fn described() -> OpenApiRouter<ApiState> {
         .routes(routes!(opt_outs::list, opt_outs::add, opt_outs::remove))
         .routes(routes!(events::list))
         .routes(routes!(receipts::report, receipts::report_in_query))
+        .routes(routes!(bounces::report))
         .routes(routes!(health::health))
         .routes(routes!(health::readiness))
         .routes(routes!(health::metrics))

@@ -81,6 +81,34 @@ pub struct ReceiptSource {
     pub parse: ParseReceipts,
 }
 
+impl ReceiptSource {
+    /// The mail system: it has no name in a path.
+    pub fn mail_system(token: &str, parse: ParseReceipts) -> Self {
+        Self {
+            name: String::new(),
+            token: ReceiptToken::new(token),
+            parse,
+        }
+    }
+
+    pub(super) const fn whose(&self) -> &'static str {
+        if self.name.is_empty() {
+            "the mail system"
+        } else {
+            "this gateway"
+        }
+    }
+
+    /// Where its token stands in the configuration.
+    pub(super) const fn setting(&self) -> &'static str {
+        if self.name.is_empty() {
+            "http.bounce_token"
+        } else {
+            "the gateway's receipt_token"
+        }
+    }
+}
+
 impl fmt::Debug for ReceiptSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ReceiptSource({:?}, token {:?})", self.name, self.token)
@@ -100,6 +128,8 @@ pub struct ApiParts {
     pub tokens: Option<Arc<dyn TokenChecker>>,
     /// Who may report.
     pub receipt_sources: Vec<ReceiptSource>,
+    /// The mail system, which hands in bounces.
+    pub bounces: ReceiptSource,
     /// See [`Ready`].
     pub ready: Ready,
     /// See [`Metrics`].
@@ -163,6 +193,10 @@ impl ApiState {
 
     pub(super) fn source(&self, gateway: &str) -> Option<&ReceiptSource> {
         self.0.sources.get(gateway)
+    }
+
+    pub(super) fn bounces(&self) -> &ReceiptSource {
+        &self.0.parts.bounces
     }
 
     pub(super) fn ready(&self) -> Vec<(&'static str, bool)> {

@@ -9,6 +9,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use crate::adapters::access::{AccessChecker, AccessSettings};
 use crate::adapters::sms::receipts;
 use crate::adapters::sms::wire::GatewayKind;
+use crate::adapters::smtp::bounce;
 use crate::api::{ApiLimits, ApiParts, ApiState, ReceiptSource, ReceiptToken};
 use crate::config::Config;
 use crate::config::sms_gateway::SmsGateway;
@@ -71,6 +72,10 @@ pub fn router(
         receipts: worker.receipts.clone(),
         tokens: tokens(config, &worker.deps.clock)?,
         receipt_sources: config.sms_gateway.iter().map(receipt_source).collect(),
+        bounces: ReceiptSource::mail_system(
+            config.http.bounce_token.expose(),
+            Arc::new(|_, _, body| bounce::parse(body).map_err(|error| error.to_string())),
+        ),
         ready: Arc::new(move || readiness.parts()),
         metrics: Arc::new(move || {
             recorder

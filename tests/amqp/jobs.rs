@@ -66,9 +66,9 @@ async fn a_submitted_job_arrives_with_its_agency_and_lane_and_is_gone_once_ackno
         ]
     );
     worker.ack(came).await;
+    broker.until_gone("budstikke.jobs.oslo.urgent").await;
+    broker.until_gone("budstikke.jobs.oslo.normal").await;
     worker.jobs.close().await;
-    broker.until_depth("budstikke.jobs.oslo.urgent", 0).await;
-    broker.until_depth("budstikke.jobs.oslo.normal", 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -104,9 +104,9 @@ async fn thousands_of_jobs_are_acknowledged_in_any_order() {
             message.handle.0.ack().await;
         }
     }
+    broker.until_gone("budstikke.jobs.oslo.urgent").await;
+    broker.until_gone("budstikke.jobs.oslo.normal").await;
     worker.jobs.close().await;
-    broker.until_depth("budstikke.jobs.oslo.urgent", 0).await;
-    broker.until_depth("budstikke.jobs.oslo.normal", 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

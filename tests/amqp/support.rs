@@ -167,6 +167,30 @@ impl Broker {
         channel
     }
 
+    /// Waits until the broker holds no message of the queue any more, taken or not. An
+    /// acknowledgement that is on its way when its connection closes may be lost, and the message is
+    /// delivered again: so this comes before closing.
+    pub(crate) async fn until_gone(&self, queue: &str) {
+        let list = format!(
+            "list_queues -p {} --quiet --no-table-headers name messages",
+            self.vhost
+        );
+        let deadline = tokio::time::Instant::now() + LIMIT;
+        loop {
+            let listed = ctl(&list);
+            let mut rows = listed.lines().map(str::split_whitespace);
+            let row = rows.find_map(|mut row| (row.next() == Some(queue)).then(|| row.next())?);
+            if row == Some("0") {
+                return;
+            }
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "{queue} still holds {row:?}"
+            );
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// Waits until the queue holds `messages` that nobody has taken.
     pub(crate) async fn until_depth(&self, queue: &str, messages: u32) {
         let channel = self.channel(&self.url()).await;

@@ -81,6 +81,7 @@ async fn a_panic_is_a_problem_and_tells_nothing() {
         receipts: api.worker.receipts.clone(),
         tokens: None,
         receipt_sources: Vec::new(),
+        bounces: crate::support::bounces(),
         ready: Arc::new(Vec::new),
         metrics: Arc::new(|| panic!("20914695016 is a secret")),
         limits: LIMITS,

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use axum::http::header::{HeaderName, WWW_AUTHENTICATE};
 use budstikke::api::ApiLimits;
 use budstikke::domain::address_limit::AddressLimits;
+use budstikke::domain::ids::DeliveryId;
 use budstikke::domain::kinds::{Channel, Lane};
 use budstikke::domain::pace::Rate;
 use budstikke::domain::status::Status;
@@ -120,7 +121,7 @@ async fn whoever_guesses_tokens_is_slowed_down_and_the_gateway_is_not() {
 }
 
 /// Puts the job's only delivery on the wire at a gateway, as the dispatcher would.
-async fn sent(api: &Api, gateway: &str, reference: &str) {
+async fn sent(api: &Api, gateway: &str, reference: &str) -> DeliveryId {
     let (store, agency) = (&api.store, api.oslo);
     let want = Want {
         agency,
@@ -184,6 +185,7 @@ async fn sent(api: &Api, gateway: &str, reference: &str) {
     };
     let report = store.settle(vec![settlement]).await.unwrap();
     assert_eq!(report.fenced, Vec::<usize>::new());
+    claimed.delivery
 }
 
 async fn status(api: &Api) -> String {
@@ -222,4 +224,39 @@ async fn a_report_changes_the_status_of_that_gateways_message_only() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
+}
+
+/// What a mail system sends back about a message.
+fn bounce(delivery: DeliveryId) -> Call {
+    let text = format!(
+        "From: MAILER-DAEMON@relay.example\r\nTo: varsel@oslo.example\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n\
+         --b\r\nContent-Type: message/delivery-status\r\n\r\n\
+         Reporting-MTA: dns; relay.example\r\n\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n\
+         --b\r\nContent-Type: message/rfc822\r\n\r\n\
+         Message-ID: <{}@oslo.example>\r\n\r\nBrev\r\n\r\n--b--\r\n",
+        delivery.client_reference()
+    );
+    Call::post("/v1/bounces").body("message/rfc822", text)
+}
+
+#[tokio::test]
+async fn a_bounce_makes_what_was_sent_fail_and_nobody_without_the_token_can_say_so() {
+    let api = start().await;
+    api.accepted(&job("a", 1)).await;
+    let delivery = sent(&api, "relay", "queued").await;
+    api.call(bounce(delivery)).await.problem(401);
+    api.call(bounce(delivery).key(OSLO)).await.problem(401);
+    assert_eq!(status(&api).await, "sent");
+    assert_eq!(api.call(bounce(delivery).key(TOKEN)).await.status, 200);
+    assert_eq!(status(&api).await, "failed");
+    let list = Call::get("/v1/jobs/a/notifications").key(OSLO);
+    assert_eq!(api.call(list).await.json()["items"][0]["reason"], "bounced");
+    // What nobody knows is taken like the rest; what is no report is not.
+    let unknown = bounce(DeliveryId(1 << 40)).key(TOKEN);
+    assert_eq!(api.call(unknown).await.status, 200);
+    let prose = Call::post("/v1/bounces")
+        .key(TOKEN)
+        .body("message/rfc822", "Subject: away\r\n\r\nI am away.\r\n");
+    api.call(prose).await.problem(400);
 }

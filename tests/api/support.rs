@@ -9,6 +9,7 @@ use axum::Router;
 use budstikke::adapters::clock::SystemClock;
 use budstikke::adapters::entropy::SystemEntropy;
 use budstikke::adapters::local_register::LocalPopulation;
+use budstikke::adapters::smtp::bounce;
 use budstikke::adapters::sqlite::{SqliteSettings, SqliteStore};
 use budstikke::api::{
     ApiLimits, ApiParts, ApiState, ParseReceipts, ReceiptSource, ReceiptToken, router,
@@ -134,6 +135,7 @@ pub async fn start_trusting(limits: ApiLimits, tokens: Option<Arc<dyn TokenCheck
         receipts: worker.receipts.clone(),
         tokens,
         receipt_sources: vec![source(GUARDED, TOKEN), source(OPEN, "")],
+        bounces: bounces(),
         ready: Arc::new(move || vec![("broker_jobs", broker.load(Ordering::Relaxed))]),
         metrics: Arc::new(|| "budstikke_jobs_total 7\n".to_owned()),
         limits,
@@ -211,6 +213,13 @@ fn agency(no: AgencyNo, id: AgencyId, number: &str) -> Agency {
         hours: DayWindow::default(),
         municipality: Some("0301".to_owned()),
     }
+}
+
+/// The mail system, with the token of the others.
+pub fn bounces() -> ReceiptSource {
+    let parse: ParseReceipts =
+        Arc::new(|_, _, body| bounce::parse(body).map_err(|error| error.to_string()));
+    ReceiptSource::mail_system(TOKEN, parse)
 }
 
 /// Reads `<provider reference> <word>` a line, or `?ref=…`; refuses what else there is.

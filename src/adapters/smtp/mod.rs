@@ -4,6 +4,7 @@
 //! stage tells *not sent* from *unknown*. To follow a message, read: relay, message, pool, opening,
 //! session, wire, classify.
 
+pub mod bounce;
 mod classify;
 mod dial;
 mod message;
