@@ -19,14 +19,24 @@ pub async fn beat(
     end: tokio_util::sync::CancellationToken,
 ) {
     let trusted = deps.policy.worker_dead.mul_f64(1.0 - MARGIN);
+    let mut began_anew = false;
     loop {
         let asked = deps.clock.monotonic();
         match deps.store.heartbeat(deps.worker()).await {
             Ok(Some(at)) => {
                 deps.fleet_clock.learn(at, asked);
                 deps.set_alive(asked.plus(trusted));
+                began_anew = false;
             }
-            Ok(None) => start_anew(&deps, &ready, &name).await,
+            Ok(None) => {
+                let again = start_anew(&deps, &ready, &name).await;
+                // Nothing leaves before the first heartbeat of the new life, so it comes at once;
+                // but only once in a row.
+                if again && !began_anew {
+                    began_anew = true;
+                    continue;
+                }
+            }
             Err(error) => {
                 record::store_error("heartbeat");
                 tracing::warn!(
@@ -43,20 +53,25 @@ pub async fn beat(
     }
 }
 
-/// Others took this worker for dead: what it had claimed is not its own any more.
-async fn start_anew(deps: &Deps, ready: &ReadySet, name: &str) {
+/// Others took this worker for dead: what it had claimed is not its own any more. Whether it has a
+/// new life.
+async fn start_anew(deps: &Deps, ready: &ReadySet, name: &str) -> bool {
     let dropped = ready.drain().len();
     tracing::warn!(
         deliveries = dropped,
         "this worker was taken for dead; it starts anew"
     );
     match deps.store.start_worker(name).await {
-        Ok(worker) => deps.set_worker(worker),
+        Ok(worker) => {
+            deps.set_worker(worker);
+            true
+        }
         Err(error) => {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "cannot start anew yet"
             );
+            false
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ports::clock::Monotonic;
-use crate::ports::event_sink::EventSink;
+use crate::ports::event_sink::{EventSink, Window};
 use crate::ports::store::{StoreError, Unpublished};
 use crate::telemetry::record;
 
@@ -150,12 +150,20 @@ impl Publisher {
                 Round::Idle
             });
         }
-        let published =
-            futures::future::join_all(waiting.iter().map(|some| self.publish(sink.as_ref(), some)));
-        let published = published.await;
-        let upto: Vec<_> = published.iter().filter_map(|(upto, _)| *upto).collect();
+        let out = self.publish(sink.as_ref(), &waiting).await;
+        let upto: Vec<_> = waiting
+            .iter()
+            .zip(&out)
+            .filter_map(|(some, out)| {
+                let last = some.events.get(out.checked_sub(1)?)?;
+                Some((some.agency, last.sequence))
+            })
+            .collect();
         store.mark_published(&upto).await?;
-        let all = published.iter().all(|(_, all)| *all);
+        let all = waiting
+            .iter()
+            .zip(&out)
+            .all(|(some, out)| *out == some.events.len());
         Ok(if all || numbered > 0 && !upto.is_empty() {
             Round::More
         } else {
@@ -163,36 +171,35 @@ impl Publisher {
         })
     }
 
-    /// One agency's window; the sequence up to which it is out, and whether that is all of it.
-    async fn publish(
-        &self,
-        sink: &dyn EventSink,
-        waiting: &Unpublished,
-    ) -> (Option<(crate::domain::ids::AgencyNo, i64)>, bool) {
-        let Some(agency) = self.deps.directory.by_no(waiting.agency) else {
-            // No queue of an agency that is not configured: its events stay in the feed.
-            let last = waiting
-                .events
-                .last()
-                .map(|event| (waiting.agency, event.sequence));
-            return (last, true);
-        };
-        let out = sink
-            .publish(&agency.id, &waiting.events)
-            .await
-            .min(waiting.events.len());
-        record::events(out, waiting.events.len() - out);
-        if out < waiting.events.len() {
-            tracing::warn!(
-                agency.id = %agency.id,
-                waiting = waiting.events.len() - out,
-                "events cannot be published; they wait (is the agency's queue there, and not full?)"
-            );
+    /// How many of each agency's events need not be published any more.
+    async fn publish(&self, sink: &dyn EventSink, waiting: &[Unpublished]) -> Vec<usize> {
+        // No queue of an agency that is not configured: its events stay in the feed.
+        let mut out: Vec<usize> = waiting.iter().map(|some| some.events.len()).collect();
+        let known: Vec<_> = waiting
+            .iter()
+            .enumerate()
+            .filter_map(|(i, some)| Some((i, self.deps.directory.by_no(some.agency)?)))
+            .collect();
+        let windows: Vec<_> = known
+            .iter()
+            .map(|(i, agency)| Window {
+                agency: &agency.id,
+                events: &waiting[*i].events,
+            })
+            .collect();
+        let confirmed = sink.publish(&windows).await;
+        for ((i, agency), confirmed) in known.iter().zip(confirmed) {
+            let held = out[*i].saturating_sub(confirmed);
+            out[*i] -= held;
+            record::events(out[*i], held);
+            if held > 0 {
+                tracing::warn!(
+                    agency.id = %agency.id,
+                    waiting = held,
+                    "events cannot be published; they wait (is the agency's queue there, and not full?)"
+                );
+            }
         }
-        let last = out.checked_sub(1).and_then(|i| waiting.events.get(i));
-        (
-            last.map(|event| (waiting.agency, event.sequence)),
-            out == waiting.events.len(),
-        )
+        out
     }
 }

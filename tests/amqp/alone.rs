@@ -26,10 +26,10 @@ async fn while_the_broker_is_short_of_memory_events_wait_and_jobs_are_acknowledg
     let mut confirmed = 1;
     while worker.events.is_ready() {
         assert!(tokio::time::Instant::now() < deadline, "never blocked");
-        confirmed = worker.events.publish(&oslo, &[event(1)]).await;
+        confirmed = worker.publish(&oslo, &[event(1)]).await;
     }
     assert_eq!(confirmed, 0);
-    assert_eq!(worker.events.publish(&oslo, &[event(1)]).await, 0);
+    assert_eq!(worker.publish(&oslo, &[event(1)]).await, 0);
     worker.ack(vec![message]).await;
     assert!(worker.jobs.is_ready());
     worker.jobs.close().await;
@@ -37,7 +37,7 @@ async fn while_the_broker_is_short_of_memory_events_wait_and_jobs_are_acknowledg
 
     drop(calm);
     until("the sink is ready again", || worker.events.is_ready()).await;
-    assert_eq!(worker.events.publish(&oslo, &[event(1)]).await, 1);
+    assert_eq!(worker.publish(&oslo, &[event(1)]).await, 1);
 }
 
 /// Puts the watermark back, whatever became of the test.
@@ -72,10 +72,7 @@ async fn a_broker_that_is_restarted_loses_nothing_that_it_confirmed() {
     worker.ack(in_hand).await;
     let again = worker.take(3).await;
     worker.ack(again).await;
-    assert_eq!(
-        worker.events.publish(&agency_id("oslo"), &[event(1)]).await,
-        1
-    );
+    assert_eq!(worker.publish(&agency_id("oslo"), &[event(1)]).await, 1);
     worker.jobs.close().await;
     broker.until_depth("budstikke.jobs.oslo.normal", 0).await;
 }

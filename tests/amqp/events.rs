@@ -1,6 +1,6 @@
 //! Events out.
 
-use budstikke::ports::event_sink::EventSink;
+use budstikke::ports::event_sink::{EventSink, Window};
 use lapin::options::{BasicAckOptions, BasicGetOptions, QueueBindOptions};
 use lapin::types::FieldTable;
 
@@ -14,7 +14,7 @@ async fn events_are_confirmed_in_order_as_persistent_cloudevents() {
     let broker = Broker::new("events");
     let worker = Worker::ready(&broker.url(), broker.topology(&["oslo"])).await;
     let events: Vec<_> = (1..=2_500).map(event).collect();
-    let confirmed = worker.events.publish(&agency_id("oslo"), &events).await;
+    let confirmed = worker.publish(&agency_id("oslo"), &events).await;
     assert_eq!(confirmed, events.len());
 
     let channel = broker.channel(&broker.url()).await;
@@ -49,7 +49,7 @@ async fn an_event_that_no_queue_takes_stays_unconfirmed_until_one_does() {
         .await
         .unwrap();
     let oslo = agency_id("oslo");
-    assert_eq!(worker.events.publish(&oslo, &[event(1), event(2)]).await, 0);
+    assert_eq!(worker.publish(&oslo, &[event(1), event(2)]).await, 0);
     let (queue, exchange, key) = (QUEUE.into(), "budstikke.events".into(), "oslo.#".into());
     channel
         .queue_bind(
@@ -61,11 +61,41 @@ async fn an_event_that_no_queue_takes_stays_unconfirmed_until_one_does() {
         )
         .await
         .unwrap();
-    assert_eq!(worker.events.publish(&oslo, &[event(1), event(2)]).await, 2);
-    assert_eq!(
-        worker.events.publish(&agency_id("nav"), &[event(1)]).await,
-        0
-    );
+    assert_eq!(worker.publish(&oslo, &[event(1), event(2)]).await, 2);
+    assert_eq!(worker.publish(&agency_id("nav"), &[event(1)]).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs TEST_AMQP_URL"]
+async fn what_comes_back_of_one_agency_is_never_taken_for_anothers() {
+    let broker = Broker::new("stranger");
+    let worker = Worker::ready(&broker.url(), broker.topology(&["nav", "oslo"])).await;
+    let channel = broker.channel(&broker.url()).await;
+    let (queue, exchange, key) = (QUEUE.into(), "budstikke.events".into(), "oslo.#".into());
+    channel
+        .queue_unbind(queue, exchange, key, FieldTable::default())
+        .await
+        .unwrap();
+    let (nav, oslo) = (agency_id("nav"), agency_id("oslo"));
+    let events: Vec<_> = (1..=300).map(event).collect();
+    for _ in 0..20 {
+        let together = [
+            Window {
+                agency: &nav,
+                events: &events,
+            },
+            Window {
+                agency: &oslo,
+                events: &events,
+            },
+        ];
+        assert_eq!(worker.events.publish(&together).await, [300, 0]);
+        let (nav, oslo) = tokio::join!(
+            worker.publish(&nav, &events),
+            worker.publish(&oslo, &events[..100])
+        );
+        assert_eq!((nav, oslo), (300, 0));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,7 +109,7 @@ async fn a_full_events_queue_refuses_and_drops_nothing_that_it_had() {
     let mut sequence = 0;
     loop {
         assert!(sequence < 100, "the queue never gets full");
-        if worker.events.publish(&oslo, &[event(sequence + 1)]).await == 0 {
+        if worker.publish(&oslo, &[event(sequence + 1)]).await == 0 {
             break;
         }
         sequence += 1;

@@ -5,7 +5,6 @@ use budstikke::adapters::amqp::AmqpClient;
 use budstikke::adapters::amqp::client::{JobMessage, SubmitError};
 use budstikke::adapters::amqp::permissions::BrokerSetup;
 use budstikke::domain::kinds::Lane;
-use budstikke::ports::event_sink::EventSink;
 use lapin::BasicProperties;
 use lapin::options::{BasicGetOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldArray, FieldTable};
@@ -61,11 +60,7 @@ async fn an_agency_with_the_printed_permissions_submits_jobs_and_reads_its_event
     let message = town.worker.take_one().await;
     assert_eq!(message.sender, Ok(agency_id("nav")));
 
-    let published = town
-        .worker
-        .events
-        .publish(&agency_id("nav"), &[event(1)])
-        .await;
+    let published = town.worker.publish(&agency_id("nav"), &[event(1)]).await;
     assert_eq!(published, 1);
     let channel = town.broker.channel(&town.broker.url_of(&town.nav)).await;
     let got = channel

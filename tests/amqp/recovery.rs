@@ -30,10 +30,7 @@ async fn what_was_not_acknowledged_comes_again_after_the_connection_is_cut() {
     worker.ack(in_hand).await;
     worker.ack(again).await;
     worker.until_ready().await;
-    assert_eq!(
-        worker.events.publish(&agency_id("oslo"), &[event(1)]).await,
-        1
-    );
+    assert_eq!(worker.publish(&agency_id("oslo"), &[event(1)]).await, 1);
     worker.jobs.close().await;
     broker.until_depth("budstikke.jobs.oslo.normal", 0).await;
 }
@@ -98,7 +95,7 @@ async fn a_broker_that_cannot_be_reached_is_waited_for_again_and_again() {
     let why = worker.publisher.ready(QUIET).await.unwrap_err().to_string();
     assert!(why.contains("cannot be reached"), "{why}");
     let oslo = agency_id("oslo");
-    assert_eq!(worker.events.publish(&oslo, &[event(1)]).await, 0);
+    assert_eq!(worker.publish(&oslo, &[event(1)]).await, 0);
 
     for round in 0..3 {
         wire.mend();
@@ -111,7 +108,7 @@ async fn a_broker_that_cannot_be_reached_is_waited_for_again_and_again() {
         assert_eq!(message.body, round.to_string());
         worker.ack(vec![message]).await;
         broker.until_depth("budstikke.jobs.oslo.normal", 0).await;
-        assert_eq!(worker.events.publish(&oslo, &[event(1)]).await, 1);
+        assert_eq!(worker.publish(&oslo, &[event(1)]).await, 1);
         wire.cut().await;
         until("the cut is noticed", || {
             !worker.jobs.is_ready() && !worker.events.is_ready()
@@ -139,7 +136,7 @@ async fn a_connection_that_goes_silent_is_noticed_and_replaced() {
     wire.silence();
     // Not confirmed, and not for ever either.
     let oslo = agency_id("oslo");
-    assert_eq!(worker.events.publish(&oslo, &[event(1)]).await, 0);
+    assert_eq!(worker.publish(&oslo, &[event(1)]).await, 0);
     worker.ack(vec![message]).await;
     until("the heartbeat is missed", || {
         !worker.jobs.is_ready() && !worker.events.is_ready()
@@ -148,7 +145,7 @@ async fn a_connection_that_goes_silent_is_noticed_and_replaced() {
     wire.cut().await;
     wire.mend();
     worker.until_ready().await;
-    assert_eq!(worker.events.publish(&oslo, &[event(1)]).await, 1);
+    assert_eq!(worker.publish(&oslo, &[event(1)]).await, 1);
     let again = worker.take_one().await;
     worker.ack(vec![again]).await;
 }

@@ -12,6 +12,7 @@ use budstikke::domain::event::{Event, EventKind};
 use budstikke::domain::ids::{AgencyId, AgencyNo, JobName};
 use budstikke::domain::time::Timestamp;
 use budstikke::ports::clock::{Clock, Monotonic};
+use budstikke::ports::event_sink::{EventSink, Window};
 use budstikke::ports::job_source::{Incoming, JobSource};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
@@ -304,6 +305,12 @@ impl Worker {
     pub(crate) async fn until_ready(&self) {
         self.publisher.ready(LIMIT).await.unwrap();
         until("the source is ready", || self.jobs.is_ready()).await;
+    }
+
+    /// How many of one agency's first events are confirmed and routed.
+    pub(crate) async fn publish(&self, agency: &AgencyId, events: &[Event]) -> usize {
+        let windows = [Window { agency, events }];
+        self.events.publish(&windows).await[0]
     }
 
     /// The next `count` messages.

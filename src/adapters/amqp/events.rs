@@ -13,10 +13,13 @@ use super::publisher::{Message, Publisher, Receipt};
 use super::topology::AgencyRoute;
 use crate::domain::event::Event;
 use crate::domain::ids::AgencyId;
-use crate::ports::event_sink::EventSink;
+use crate::ports::event_sink::{EventSink, Window};
 
-/// Messages published before their confirms are awaited.
-const WINDOW: usize = 1_000;
+/// Messages published before their confirms are awaited, about.
+const WINDOW: usize = 5_000;
+/// Of one agency, at least and at most: what one agency's queue does not take must leave room for
+/// the others.
+const SHARE: std::ops::RangeInclusive<usize> = 100..=1_000;
 /// `delivery_mode` of a message that survives a restart.
 pub(super) const PERSISTENT: u8 = 2;
 
@@ -44,23 +47,39 @@ impl AmqpEvents {
 
 #[async_trait]
 impl EventSink for AmqpEvents {
-    async fn publish(&self, agency: &AgencyId, events: &[Event]) -> usize {
-        if !self.serves(agency) {
-            return 0;
-        }
-        let mut confirmed = 0;
-        for window in events.chunks(WINDOW) {
-            let messages: Vec<_> = window.iter().map(|event| message(agency, event)).collect();
-            let receipts = self.publisher.publish(&messages).await;
-            let prefix = receipts
-                .iter()
-                .take_while(|receipt| **receipt == Receipt::Confirmed)
-                .count();
-            confirmed += prefix;
-            if let Some(stopped_by) = receipts.get(prefix) {
-                report(agency, stopped_by);
-                break;
+    async fn publish(&self, windows: &[Window<'_>]) -> Vec<usize> {
+        let mut confirmed = vec![0; windows.len()];
+        let mut open: Vec<usize> = (0..windows.len())
+            .filter(|i| self.serves(windows[*i].agency))
+            .collect();
+        while !open.is_empty() {
+            let share = (WINDOW / open.len()).clamp(*SHARE.start(), *SHARE.end());
+            let mut messages = Vec::new();
+            let mut parts = Vec::with_capacity(open.len());
+            for &i in &open {
+                let Window { agency, events } = windows[i];
+                let part = &events[confirmed[i]..(confirmed[i] + share).min(events.len())];
+                messages.extend(part.iter().map(|event| message(agency, event)));
+                parts.push(part.len());
             }
+            let receipts = self.publisher.publish(&messages).await;
+            let mut receipts = receipts.as_slice();
+            let mut going_on = Vec::new();
+            for (i, part) in open.into_iter().zip(parts) {
+                let (mine, others) = receipts.split_at(part);
+                receipts = others;
+                let prefix = mine
+                    .iter()
+                    .take_while(|receipt| **receipt == Receipt::Confirmed)
+                    .count();
+                confirmed[i] += prefix;
+                match mine.get(prefix) {
+                    Some(stopped_by) => report(windows[i].agency, stopped_by),
+                    None if confirmed[i] < windows[i].events.len() => going_on.push(i),
+                    None => {}
+                }
+            }
+            open = going_on;
         }
         confirmed
     }

@@ -2,11 +2,13 @@
 //! reading connections that publish while it is short of memory or disk, and an acknowledgement on
 //! such a connection would be stuck with it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::{FutureExt, StreamExt};
+use lapin::message::BasicReturnMessage;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, Event, PublisherConfirm};
 use parking_lot::Mutex;
@@ -33,6 +35,38 @@ pub(super) struct Message {
     pub(super) body: bytes::Bytes,
 }
 
+impl Message {
+    /// What tells it from the others of its window when the broker sends it back.
+    fn mark(&self) -> Mark {
+        let id = self.properties.message_id().as_ref();
+        Mark {
+            exchange: self.exchange.to_owned(),
+            routing_key: self.routing_key.clone(),
+            id: id.map(|id| id.as_str().to_owned()),
+        }
+    }
+}
+
+/// A message as it can be known again. Two with the same mark are both taken for returned when one
+/// of them is.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Mark {
+    exchange: String,
+    routing_key: String,
+    id: Option<String>,
+}
+
+impl Mark {
+    fn of(returned: &BasicReturnMessage) -> Self {
+        let id = returned.properties.message_id().as_ref();
+        Self {
+            exchange: returned.exchange.as_str().to_owned(),
+            routing_key: returned.routing_key.as_str().to_owned(),
+            id: id.map(|id| id.as_str().to_owned()),
+        }
+    }
+}
+
 /// What is known of a published message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Receipt {
@@ -52,6 +86,8 @@ pub(super) enum Receipt {
 struct Shared {
     link: Link,
     channel: Mutex<Option<Channel>>,
+    /// One window at a time: see [`Publisher::publish`].
+    window: tokio::sync::Mutex<()>,
     /// The present connection is of no use any more.
     renew: Notify,
 }
@@ -69,6 +105,7 @@ impl Publisher {
         let shared = Arc::new(Shared {
             link: Link::new(settings, "publisher"),
             channel: Mutex::new(None),
+            window: tokio::sync::Mutex::default(),
             renew: Notify::new(),
         });
         let session = PublisherSession {
@@ -116,28 +153,46 @@ impl Publisher {
     }
 
     /// Publishes all, mandatory, then waits for the confirms: one receipt per message, in order.
+    ///
+    /// The broker sends back what it cannot route before it confirms it, and the client library
+    /// hands each such return out with whichever confirm comes next. So a confirm alone says
+    /// nothing about its own message: the returns of a whole window are gathered and matched by
+    /// what the messages are. Windows of one channel never overlap, or a return could be handed to
+    /// a stranger.
     pub(super) async fn publish(&self, messages: &[Message]) -> Vec<Receipt> {
-        let mut receipts = Vec::with_capacity(messages.len());
+        let _alone = self.shared.window.lock().await;
         let channel = self.shared.channel.lock().clone();
-        if let Some(channel) = channel.filter(|_| self.is_ready()) {
-            let deadline = Instant::now() + CONFIRM_LIMIT;
-            let mut confirms = Vec::with_capacity(messages.len());
-            for message in messages {
-                let sending = send(&channel, message);
-                match timeout_at(deadline, sending).await {
-                    Ok(confirm) => confirms.push(confirm),
-                    Err(_) => break,
-                }
+        let Some(channel) = channel.filter(|_| self.is_ready()) else {
+            return vec![Receipt::Unknown; messages.len()];
+        };
+        let deadline = Instant::now() + CONFIRM_LIMIT;
+        let mut confirms = Vec::with_capacity(messages.len());
+        for message in messages {
+            match timeout_at(deadline, send(&channel, message)).await {
+                Ok(confirm) => confirms.push(confirm),
+                Err(_) => break,
             }
-            for confirm in confirms {
-                receipts.push(self.receipt(confirm, deadline).await);
-            }
-            let overdue = confirms_missing(&receipts, messages.len());
-            if overdue && channel.status().connected() && self.is_ready() {
+        }
+        let mut receipts = Vec::with_capacity(messages.len());
+        let mut returned = HashSet::new();
+        for confirm in confirms {
+            receipts.push(self.receipt(confirm, deadline, &mut returned).await);
+        }
+        receipts.resize(messages.len(), Receipt::Unknown);
+        if receipts.contains(&Receipt::Unknown) {
+            // What is still to come on this channel must not meet the next window.
+            self.shared.channel.lock().take();
+            if channel.status().connected() && self.is_ready() {
                 self.shared.renew.notify_one();
             }
         }
-        receipts.resize(messages.len(), Receipt::Unknown);
+        if !returned.is_empty() {
+            for (message, receipt) in messages.iter().zip(&mut receipts) {
+                if *receipt == Receipt::Confirmed && returned.contains(&message.mark()) {
+                    *receipt = Receipt::Unroutable;
+                }
+            }
+        }
         receipts
     }
 
@@ -145,6 +200,7 @@ impl Publisher {
         &self,
         confirm: lapin::Result<PublisherConfirm>,
         deadline: Instant,
+        returned: &mut HashSet<Mark>,
     ) -> Receipt {
         let mut confirm = match confirm {
             Ok(confirm) => confirm,
@@ -159,9 +215,14 @@ impl Publisher {
             () = tokio::time::sleep_until(deadline) => None,
         };
         match said {
-            Some(Ok(Confirmation::Ack(None))) => Receipt::Confirmed,
-            Some(Ok(Confirmation::Ack(Some(_)))) => Receipt::Unroutable,
-            Some(Ok(Confirmation::Nack(_))) => Receipt::Full,
+            Some(Ok(Confirmation::Ack(somebodys))) => {
+                returned.extend(somebodys.as_ref().map(Mark::of));
+                Receipt::Confirmed
+            }
+            Some(Ok(Confirmation::Nack(somebodys))) => {
+                returned.extend(somebodys.as_ref().map(Mark::of));
+                Receipt::Full
+            }
             Some(Ok(Confirmation::NotRequested)) | None => Receipt::Unknown,
             Some(Err(error)) => refused_or_unknown(&error),
         }
@@ -172,10 +233,6 @@ impl Drop for Publisher {
     fn drop(&mut self) {
         self.shared.link.stop.cancel();
     }
-}
-
-fn confirms_missing(receipts: &[Receipt], published: usize) -> bool {
-    receipts.len() < published || receipts.contains(&Receipt::Unknown)
 }
 
 async fn send(channel: &Channel, message: &Message) -> lapin::Result<PublisherConfirm> {
@@ -244,9 +301,28 @@ impl PublisherSession {
                 () = self.shared.renew.notified() => {
                     return Err(link.disturbed("confirms did not come; connecting anew"));
                 }
-                event = events.next() => on_event(event, link)?,
-                _ = look.tick() => alive(connection, link)?,
+                event = events.next() => {
+                    if matches!(event, Some(Event::ConnectionUnblocked)) {
+                        self.has_channel(link)?;
+                    }
+                    on_event(event, link)?;
+                }
+                _ = look.tick() => {
+                    alive(connection, link)?;
+                    if matches!(link.state(), LinkState::Ready) {
+                        self.has_channel(link)?;
+                    }
+                }
             }
+        }
+    }
+
+    /// A channel on which a window was cut short is not used again, so a connection that lost its
+    /// channel while the broker blocked it has to be made anew.
+    fn has_channel(&self, link: &Link) -> Result<(), AmqpError> {
+        match *self.shared.channel.lock() {
+            Some(_) => Ok(()),
+            None => Err(link.disturbed("confirms did not come; connecting anew")),
         }
     }
 }

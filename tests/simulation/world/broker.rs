@@ -7,10 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use budstikke::domain::event::Event;
 use budstikke::domain::ids::AgencyId;
 use budstikke::domain::kinds::Lane;
-use budstikke::ports::event_sink::EventSink;
+use budstikke::ports::event_sink::{EventSink, Window};
 use budstikke::ports::job_source::{Handle, Incoming, JobSource, MessageKind, Settle, SourceError};
 use tokio::sync::Notify;
 
@@ -278,11 +277,32 @@ impl fmt::Debug for Sink {
     }
 }
 
+impl Sink {
+    fn publish_window(&self, window: Window<'_>, lost: f64) -> usize {
+        let index = self.outside.agency_of(window.agency);
+        let all = window.events.len() as u64;
+        let (arrive, confirm) = self.outside.sim.draw(|rng| {
+            if rng.chance(lost) {
+                let arrive = rng.within(0..all + 1);
+                (arrive, rng.within(0..arrive + 1))
+            } else {
+                (all, all)
+            }
+        });
+        for event in &window.events[..arrive as usize] {
+            self.outside.told(index, event);
+        }
+        if confirm < arrive {
+            self.outside.count("confirm lost after publishing");
+        }
+        confirm as usize
+    }
+}
+
 #[async_trait]
 impl EventSink for Sink {
-    async fn publish(&self, agency: &AgencyId, events: &[Event]) -> usize {
+    async fn publish(&self, windows: &[Window<'_>]) -> Vec<usize> {
         let sim = &self.outside.sim;
-        let index = self.outside.agency_of(agency);
         let (there, back) = sim.draw(|rng| (rng.latency(100..4_000), rng.latency(100..4_000)));
         sim.sleep(self.life, Duration::from_micros(there)).await;
         let (down, lost) = {
@@ -292,24 +312,14 @@ impl EventSink for Sink {
         if down {
             self.outside
                 .count("event not published: the broker is away");
-            return 0;
+            return vec![0; windows.len()];
         }
-        let (arrive, confirm) = sim.draw(|rng| {
-            if rng.chance(lost) {
-                let arrive = rng.within(0..events.len() as u64 + 1);
-                (arrive, rng.within(0..arrive + 1))
-            } else {
-                (events.len() as u64, events.len() as u64)
-            }
-        });
-        for event in &events[..arrive as usize] {
-            self.outside.told(index, event);
-        }
-        if confirm < arrive {
-            self.outside.count("confirm lost after publishing");
-        }
+        let confirmed = windows
+            .iter()
+            .map(|window| self.publish_window(*window, lost))
+            .collect();
         sim.sleep(self.life, Duration::from_micros(back)).await;
-        confirm as usize
+        confirmed
     }
 
     fn is_ready(&self) -> bool {
