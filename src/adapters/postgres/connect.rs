@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Connection, PgConnection, Row};
 
@@ -14,6 +14,7 @@ use super::durability;
 use super::error::{classify, is_missing_table, unavailable};
 use super::events::Filters;
 use super::migrate::NEWEST;
+use super::readings::Readings;
 use crate::ports::store::StoreError;
 
 /// How to reach the database and how much of it to use.
@@ -63,6 +64,7 @@ pub struct PostgresStore {
     pub(super) filters: RwLock<Arc<Filters>>,
     /// Jobs can be found by their persons.
     pub(super) history: AtomicBool,
+    pub(super) readings: Mutex<Readings>,
 }
 
 impl fmt::Debug for PostgresStore {
@@ -143,6 +145,7 @@ impl PostgresStore {
             answer_timeout: settings.statement_timeout + settings.answer_timeout,
             filters: RwLock::new(Arc::default()),
             history: AtomicBool::new(false),
+            readings: Mutex::new(Readings::new(tokio::time::Instant::now())),
         })
     }
 

@@ -26,6 +26,7 @@ mod outbox;
 mod parking;
 mod pool;
 mod reach;
+mod readings;
 mod residents;
 mod retention;
 mod rows;

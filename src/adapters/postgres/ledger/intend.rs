@@ -12,6 +12,7 @@ use super::entries::{Verdict, judge, take_covers, target};
 use crate::adapters::postgres::connect::PostgresStore;
 use crate::adapters::postgres::error::Fault;
 use crate::adapters::postgres::now;
+use crate::adapters::postgres::readings::Reading;
 use crate::adapters::postgres::rows::int;
 use crate::domain::time::Timestamp;
 use crate::ports::store::{
@@ -53,12 +54,13 @@ pub(super) async fn intend(
     batch: IntentBatch,
 ) -> Result<Intents, StoreError> {
     let batch = Arc::new(batch);
-    let (mut intents, read_at) = store
+    let (mut intents, reading) = store
         .transact(move |connection| {
             let batch = Arc::clone(&batch);
             Box::pin(async move { run(connection, &batch).await })
         })
         .await?;
+    let read_at = store.readings.lock().place(reading);
     intents.read_ago = read_at.elapsed();
     Ok(intents)
 }
@@ -67,14 +69,14 @@ pub(super) async fn intend(
 struct Held {
     buckets: HashMap<String, BucketRow>,
     now: Timestamp,
-    /// When `now` was read, on our own clock; the wait for the locks lies before it.
-    read_at: Instant,
+    /// When `now` was asked for and when it arrived; the wait for the locks lies between.
+    reading: Reading,
 }
 
 async fn run(
     connection: &mut PgConnection,
     batch: &IntentBatch,
-) -> Result<(Intents, Instant), Fault> {
+) -> Result<(Intents, Reading), Fault> {
     let buckets = Buckets::of(batch);
     let held = hold(connection, batch, &buckets.names()).await?;
     let mut verdict = judge(connection, &batch.entries).await?;
@@ -108,7 +110,7 @@ async fn run(
         agencies: slots.agencies,
         read_ago: Duration::ZERO,
     };
-    Ok((intents, held.read_at))
+    Ok((intents, held.reading))
 }
 
 async fn hold(
@@ -119,6 +121,7 @@ async fn hold(
     let claims: HashSet<i64> = batch.entries.iter().map(|entry| entry.claim.0).collect();
     let claims: Vec<i64> = claims.into_iter().collect();
     loop {
+        let asked = Instant::now();
         let rows = sqlx::query(HOLD)
             .bind(&claims)
             .bind(names)
@@ -132,20 +135,27 @@ async fn hold(
                 .await?;
             continue;
         }
-        let mut held = Held {
-            buckets: HashMap::with_capacity(rows.len()),
-            now: Timestamp(0),
-            read_at: Instant::now(),
-        };
+        let arrived = Instant::now();
+        let mut now = Timestamp(0);
+        let mut buckets = HashMap::with_capacity(rows.len());
         for row in &rows {
             let bucket = BucketRow {
                 tat: Timestamp(row.try_get(0)?),
                 paused_until: row.try_get::<Option<i64>, _>(1)?.map(Timestamp),
             };
-            held.now = held.now.max(Timestamp(row.try_get(2)?));
-            held.buckets.insert(row.try_get(3)?, bucket);
+            now = now.max(Timestamp(row.try_get(2)?));
+            buckets.insert(row.try_get(3)?, bucket);
         }
-        return Ok(held);
+        let reading = Reading {
+            asked,
+            arrived,
+            said: now,
+        };
+        return Ok(Held {
+            buckets,
+            now,
+            reading,
+        });
     }
 }
 
