@@ -172,25 +172,25 @@ impl Claimer {
 
     /// Whether a channel has too little room for more of those that have enough in hand.
     fn is_full(&self) -> bool {
-        let room = self.deps.policy.hold_per_channel;
-        Channel::ALL
-            .iter()
-            .any(|channel| share::is_full(room, self.ready.claimed_on(*channel)))
+        let is_full = |channel: &Channel| {
+            share::is_full(self.deps.room(*channel), self.ready.claimed_on(*channel))
+        };
+        Channel::ALL.iter().any(is_full)
     }
 
     /// How much of each agency and lane on each channel to claim.
     fn wants(&self) -> Vec<Want> {
-        let room = self.deps.policy.hold_per_channel;
         let busy = self.busy.lock();
         let mut wants = Vec::new();
         for channel in Channel::ALL {
+            let room = self.deps.room(*channel);
             let mut piles: Vec<Pile> = Vec::new();
             let mut holdings = Vec::new();
             for lane in Lane::ALL {
                 for agency in self.deps.directory.numbers() {
                     let pile = (*agency, *lane, *channel);
                     piles.push(pile);
-                    holdings.push(self.holding(pile, busy.contains(&pile)));
+                    holdings.push(self.holding(pile, room, busy.contains(&pile)));
                 }
             }
             // What is passed over for its agency's own rate is little, and takes nobody's room.
@@ -230,13 +230,14 @@ impl Claimer {
 
     /// What is held of a pile, and how much may be. Of an agency with a rate of its own no more than
     /// it can send before it would be handed back.
-    fn holding(&self, (agency, lane, channel): Pile, busy: bool) -> Holding {
+    fn holding(&self, (agency, lane, channel): Pile, room: usize, busy: bool) -> Holding {
         let policy = &self.deps.policy;
         let known = self.deps.directory.by_no(agency);
         let own = known.and_then(|agency| agency.rate(channel));
-        let at_most = own.map_or(policy.hold_per_agency, |rate| {
+        let at_most = policy.hold_per_agency.min(room);
+        let at_most = own.map_or(at_most, |rate| {
             let sent = rate.per_second() * policy.hold_for.as_secs_f64() / 2.0;
-            (sent as usize).clamp(1, policy.hold_per_agency)
+            (sent as usize).clamp(1, at_most)
         });
         Holding {
             weight: known.map_or(1, |agency| agency.weight),

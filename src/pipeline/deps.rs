@@ -31,6 +31,7 @@ use super::changed::Changed;
 use super::fleet_clock::FleetClock;
 use super::line::Lines;
 use super::opt_outs::OptOutLists;
+use super::share;
 use super::trail::Trail;
 
 /// An agency as the pipeline knows it.
@@ -333,6 +334,16 @@ impl Deps {
     /// The reaper took the worker for dead: go on as a new one.
     pub fn set_worker(&self, worker: WorkerId) {
         self.worker.store(worker.0, Ordering::Release);
+    }
+
+    /// How many may be held ready on a channel. What one worker holds no other can send, and while it
+    /// holds the last of a lane the others go on with the next lane: so it is never much.
+    pub fn room(&self, channel: Channel) -> usize {
+        let lines = self.lines.on(channel);
+        let rate = lines.iter().map(|line| line.route.rate.per_second()).sum();
+        let workers = lines.iter().map(|line| line.vitals.workers()).max();
+        let carried = share::room(rate, workers.unwrap_or(1), self.policy.hold_for);
+        carried.min(self.policy.hold_per_channel)
     }
 
     /// The store knows that this worker lives; nobody takes it for dead before `until`.

@@ -161,8 +161,8 @@ impl Pump {
     /// reach further ahead; bulk's share in between goes along, or it would hold the urgent back.
     async fn take(&self, line: &Line, room: usize) -> Vec<Ready> {
         let mut taken = self.ready.take(self.channel, &line.route.name, room);
-        let room = self.deps.policy.hold_per_channel;
-        let has_room = |channel: &Channel| self.ready.claimed_on(*channel) * 2 < room;
+        let has_room =
+            |channel: &Channel| self.ready.claimed_on(*channel) * 2 < self.deps.room(*channel);
         if Channel::ALL.iter().any(has_room) {
             self.deps.bells.room.notify_waiters();
         }

@@ -22,6 +22,9 @@ const HOMELESS: Duration = Duration::from_mins(5);
 /// Held for a probe while no gateway of a channel may be used, per process.
 const FOR_PROBES: usize = 20;
 
+/// What a probe found out is known everywhere so long after it was due, about.
+const AFTER_PROBE: Duration = Duration::from_secs(2);
+
 /// Waits for `pause`, or until shortly before its deadline.
 pub fn later(held: &Held, now: Timestamp, pause: Duration) -> Settlement {
     let deadline = held.deadline();
@@ -35,11 +38,12 @@ pub fn about(deps: &Deps, mean: Duration) -> Duration {
     mean.mul_f64(0.5 + deps.entropy.unit())
 }
 
-/// What is held for gateways that may not be used goes back and waits, so that it stands in nobody's
-/// way; a little is kept for probes.
+/// What is held for gateways that may not be used goes back and waits until a probe has told more, so
+/// that it stands in nobody's way; a little is kept for probes.
 pub fn stuck(deps: &Deps, ready: &ReadySet) -> Vec<Settlement> {
     let now = deps.clock.now();
-    let mut stuck: Vec<Ready> = Vec::new();
+    let steady = deps.clock.monotonic();
+    let mut stuck = Vec::new();
     for channel in Channel::ALL {
         let lines = deps.lines.on(*channel);
         let open: Vec<&str> = lines
@@ -51,15 +55,15 @@ pub fn stuck(deps: &Deps, ready: &ReadySet) -> Vec<Settlement> {
             continue;
         }
         let keep = (open.len() == lines.len()).then_some(FOR_PROBES);
-        stuck.extend(ready.drain_stuck(*channel, &open, keep, |held| held.deadline() > now));
+        let probes = lines.iter().filter_map(|line| line.vitals.probe_in(steady));
+        let probe_in = probes.min().unwrap_or_default();
+        let drained = ready.drain_stuck(*channel, &open, keep, |held| held.deadline() > now);
+        // If the probe goes well they are here again soon after it. Sooner than others of a backlog,
+        // which the register would have to be asked about.
+        let back = |ready: &Ready| later(&ready.held, now, probe_in + about(deps, AFTER_PROBE));
+        stuck.extend(drained.iter().map(back));
     }
-    // After a probe went well they are soon here again. Sooner than others of a backlog, which the
-    // register would have to be asked about.
-    let pause = deps.policy.health.probe_every;
     stuck
-        .iter()
-        .map(|ready| later(&ready.held, now, about(deps, pause)))
-        .collect()
 }
 
 /// Binds second tries to the gateway of the first: what may have left through one never goes

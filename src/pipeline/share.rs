@@ -1,6 +1,8 @@
 //! How much of each agency and lane a worker claims for a channel: pure arithmetic over what it
 //! holds of that channel.
 
+use std::time::Duration;
+
 use crate::ports::register::MAX_BATCH;
 
 /// An agency and lane that nothing is known of is asked for so many.
@@ -10,6 +12,16 @@ pub const PROBE: usize = 50;
 /// register, and one call about a thousand is far cheaper than ten about a hundred, for the register
 /// above all.
 const NEARLY_A_CALL: usize = MAX_BATCH * 9 / 10;
+
+/// A worker that holds so many always finds something for its slots.
+const AT_LEAST: usize = 2 * PROBE;
+
+/// How many a worker may hold on a channel whose gateways carry `rate` a second together: its share
+/// of what `workers` can send in a third of the time after which what is held goes back.
+pub fn room(rate: f64, workers: u32, hold_for: Duration) -> usize {
+    let share = rate * hold_for.as_secs_f64() / 3.0 / f64::from(workers.max(1));
+    (share as usize).max(AT_LEAST)
+}
 
 /// What is held of one agency and lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,6 +141,15 @@ mod tests {
             };
             assert_eq!(limits(8_000, held, &[one]), [limit], "{held} held");
         }
+    }
+
+    #[test]
+    fn slow_gateways_are_not_held_for() {
+        let minute = Duration::from_mins(1);
+        assert_eq!(room(40.0, 1, minute), 800);
+        assert_eq!(room(40.0, 4, minute), 200);
+        assert_eq!(room(0.2, 4, minute), AT_LEAST);
+        assert_eq!(room(1_000.0, 2, minute), 10_000);
     }
 
     #[test]

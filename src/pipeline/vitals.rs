@@ -120,6 +120,11 @@ impl Vitals {
         }
     }
 
+    /// Processes in the fleet.
+    pub fn workers(&self) -> u32 {
+        self.workers.load(Ordering::Relaxed)
+    }
+
     /// Nothing goes there but probes.
     pub fn is_open(&self) -> bool {
         self.open.load(Ordering::Relaxed)
@@ -143,7 +148,7 @@ impl Vitals {
 
     /// How many retries may go now.
     pub fn retries_left(&self, now: Monotonic) -> usize {
-        let workers = self.workers.load(Ordering::Relaxed);
+        let workers = self.workers();
         self.budget.lock().room(steady(now), workers)
     }
 
@@ -154,7 +159,7 @@ impl Vitals {
             firsts += u64::from(claimed.attempts == 0);
             retries += u64::from(is_retry(claimed));
         }
-        let workers = self.workers.load(Ordering::Relaxed);
+        let workers = self.workers();
         self.budget
             .lock()
             .spend(steady(now), workers, firsts, retries);
