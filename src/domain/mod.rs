@@ -27,6 +27,7 @@ pub mod person;
 pub mod phone;
 pub mod plan;
 pub mod reach;
+pub mod readings;
 pub mod receipt;
 pub mod register_edit;
 pub mod retry;

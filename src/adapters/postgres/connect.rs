@@ -9,12 +9,13 @@ use std::time::Duration;
 use parking_lot::{Mutex, RwLock};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Connection, PgConnection, Row};
+use tokio::time::Instant;
 
 use super::durability;
 use super::error::{classify, is_missing_table, unavailable};
 use super::events::Filters;
 use super::migrate::NEWEST;
-use super::readings::Readings;
+use crate::domain::readings::Readings;
 use crate::ports::store::StoreError;
 
 /// How to reach the database and how much of it to use.
@@ -65,6 +66,8 @@ pub struct PostgresStore {
     /// Jobs can be found by their persons.
     pub(super) history: AtomicBool,
     pub(super) readings: Mutex<Readings>,
+    /// Our own times in it are counted from here.
+    pub(super) began: Instant,
 }
 
 impl fmt::Debug for PostgresStore {
@@ -145,7 +148,8 @@ impl PostgresStore {
             answer_timeout: settings.statement_timeout + settings.answer_timeout,
             filters: RwLock::new(Arc::default()),
             history: AtomicBool::new(false),
-            readings: Mutex::new(Readings::new(tokio::time::Instant::now())),
+            readings: Mutex::default(),
+            began: Instant::now(),
         })
     }
 

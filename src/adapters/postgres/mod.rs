@@ -26,7 +26,6 @@ mod outbox;
 mod parking;
 mod pool;
 mod reach;
-mod readings;
 mod residents;
 mod retention;
 mod rows;

@@ -12,8 +12,8 @@ use super::entries::{Verdict, judge, take_covers, target};
 use crate::adapters::postgres::connect::PostgresStore;
 use crate::adapters::postgres::error::Fault;
 use crate::adapters::postgres::now;
-use crate::adapters::postgres::readings::Reading;
 use crate::adapters::postgres::rows::int;
+use crate::domain::readings::Reading;
 use crate::domain::time::Timestamp;
 use crate::ports::store::{
     Addressees, BatchSlots, BucketRow, Buckets, Granted, IntentBatch, Intents, Refused, StoreError,
@@ -54,14 +54,15 @@ pub(super) async fn intend(
     batch: IntentBatch,
 ) -> Result<Intents, StoreError> {
     let batch = Arc::new(batch);
+    let began = store.began;
     let (mut intents, reading) = store
         .transact(move |connection| {
             let batch = Arc::clone(&batch);
-            Box::pin(async move { run(connection, &batch).await })
+            Box::pin(async move { run(connection, &batch, began).await })
         })
         .await?;
     let read_at = store.readings.lock().place(reading);
-    intents.read_ago = read_at.elapsed();
+    intents.read_ago = began.elapsed().saturating_sub(read_at);
     Ok(intents)
 }
 
@@ -76,9 +77,10 @@ struct Held {
 async fn run(
     connection: &mut PgConnection,
     batch: &IntentBatch,
+    began: Instant,
 ) -> Result<(Intents, Reading), Fault> {
     let buckets = Buckets::of(batch);
-    let held = hold(connection, batch, &buckets.names()).await?;
+    let held = hold(connection, batch, &buckets.names(), began).await?;
     let mut verdict = judge(connection, &batch.entries).await?;
     let addressees = Addressees::first_of_each(batch, &mut verdict.eligible);
     let from = held.now.plus(batch.lead);
@@ -117,11 +119,12 @@ async fn hold(
     connection: &mut PgConnection,
     batch: &IntentBatch,
     names: &[String],
+    began: Instant,
 ) -> Result<Held, Fault> {
     let claims: HashSet<i64> = batch.entries.iter().map(|entry| entry.claim.0).collect();
     let claims: Vec<i64> = claims.into_iter().collect();
     loop {
-        let asked = Instant::now();
+        let asked = began.elapsed();
         let rows = sqlx::query(HOLD)
             .bind(&claims)
             .bind(names)
@@ -135,7 +138,7 @@ async fn hold(
                 .await?;
             continue;
         }
-        let arrived = Instant::now();
+        let arrived = began.elapsed();
         let mut now = Timestamp(0);
         let mut buckets = HashMap::with_capacity(rows.len());
         for row in &rows {

@@ -1,6 +1,6 @@
-//! When the database read its clock, told by our own.
+//! When the store read its clock, told by our own.
 //!
-//! A slot counts from the moment at which the database read its clock. The answer arrives later: the
+//! A slot counts from the moment at which the store read its clock. The answer arrives later: the
 //! way back, and above all a machine with too much to do, may keep it for a tenth of a second, and
 //! slots counted from its arrival leave that much too late, side by side with those of the next
 //! answer. What is known of the moment: it lies between question and answer, and the two clocks run
@@ -9,69 +9,55 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Timestamp, micros};
 
 /// The smallest difference is sought in one to two of these. Clocks that drift apart by 100 parts in
 /// a million are 3 ms apart after two.
 const HALF: Duration = Duration::from_secs(15);
 
 /// The differences seen lately.
-#[derive(Debug)]
-pub(super) struct Readings {
-    /// Our own clock is counted from here.
-    origin: Instant,
-    began: Instant,
+#[derive(Debug, Default)]
+pub struct Readings {
+    /// When the half under way began.
+    began: Duration,
     /// The smallest difference, in microseconds, of the half under way and of the one before.
     smallest: [Option<i64>; 2],
 }
 
-/// An answer that held a reading of the database's clock.
+/// An answer that held a reading of the store's clock. Our own times are those of a steady clock,
+/// since whenever.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reading {
+pub struct Reading {
     /// Before the question left.
-    pub(super) asked: Instant,
+    pub asked: Duration,
     /// When the answer was in our hands.
-    pub(super) arrived: Instant,
-    /// What the database's clock showed.
-    pub(super) said: Timestamp,
+    pub arrived: Duration,
+    /// What the store's clock showed.
+    pub said: Timestamp,
 }
 
 impl Readings {
-    pub(super) fn new(origin: Instant) -> Self {
-        Self {
-            origin,
-            began: origin,
-            smallest: [None; 2],
-        }
-    }
-
     /// When the clock was read: never before the question, never after the answer.
-    pub(super) fn place(&mut self, reading: Reading) -> Instant {
+    pub fn place(&mut self, reading: Reading) -> Duration {
         let Reading {
             asked,
             arrived,
             said,
         } = reading;
-        let since = arrived.saturating_duration_since(self.began);
+        let since = arrived.saturating_sub(self.began);
         if since >= HALF {
             let last = self.smallest[0].filter(|_| since < HALF * 2);
             self.smallest = [None, last];
             self.began = arrived;
         }
-        let shown = i64::try_from(arrived.saturating_duration_since(self.origin).as_micros())
-            .unwrap_or(i64::MAX);
-        let difference = shown.saturating_sub(said.0);
+        let difference = micros(arrived).saturating_sub(said.0);
         let mine = self.smallest[0].map_or(difference, |so_far| so_far.min(difference));
         self.smallest[0] = Some(mine);
         let smallest = self.smallest[1].map_or(mine, |before| before.min(mine));
-        // Both are true or both are off by a step of the database's clock: the question bounds it.
+        // Off by a step of the store's clock, if it was set: the question bounds it.
         let late = u64::try_from(difference.saturating_sub(smallest)).unwrap_or(0);
-        arrived
-            .checked_sub(Duration::from_micros(late))
-            .unwrap_or(asked)
-            .clamp(asked.min(arrived), arrived)
+        let read = arrived.saturating_sub(Duration::from_micros(late));
+        read.clamp(asked.min(arrived), arrived)
     }
 }
 
@@ -83,24 +69,23 @@ mod tests {
         Duration::from_millis(n)
     }
 
-    /// The database's clock is five seconds behind the origin's count.
+    /// The store's clock is five seconds behind our own.
     fn said(at: Duration) -> Timestamp {
         Timestamp(i64::try_from(at.as_micros()).unwrap() - 5_000_000)
     }
 
     fn place(readings: &mut Readings, asked: u64, read: u64, arrived: u64) -> u128 {
-        let origin = readings.origin;
         let placed = readings.place(Reading {
-            asked: origin + ms(asked),
-            arrived: origin + ms(arrived),
+            asked: ms(asked),
+            arrived: ms(arrived),
             said: said(ms(read)),
         });
-        (placed - origin).as_millis()
+        placed.as_millis()
     }
 
     #[test]
     fn an_answer_that_was_kept_is_placed_where_the_clock_was_read() {
-        let mut readings = Readings::new(Instant::now());
+        let mut readings = Readings::default();
         assert_eq!(place(&mut readings, 0, 2, 3), 3, "nothing to compare with");
         assert_eq!(place(&mut readings, 100, 102, 203), 103);
         assert_eq!(
@@ -112,36 +97,34 @@ mod tests {
 
     #[test]
     fn it_is_never_before_the_question() {
-        let mut readings = Readings::new(Instant::now());
+        let mut readings = Readings::default();
         place(&mut readings, 0, 2, 3);
-        // The database's clock was set back by a minute.
-        let origin = readings.origin;
+        // The store's clock was set back by a minute.
         let back = said(ms(1_000)).minus(Duration::from_secs(60));
         let placed = readings.place(Reading {
-            asked: origin + ms(1_000),
-            arrived: origin + ms(1_020),
+            asked: ms(1_000),
+            arrived: ms(1_020),
             said: back,
         });
-        assert_eq!(placed, origin + ms(1_000));
+        assert_eq!(placed, ms(1_000));
     }
 
     #[test]
     fn a_clock_set_forward_counts_at_once() {
-        let mut readings = Readings::new(Instant::now());
+        let mut readings = Readings::default();
         place(&mut readings, 0, 2, 3);
-        let origin = readings.origin;
         let on = said(ms(1_000)).plus(Duration::from_secs(60));
         let placed = readings.place(Reading {
-            asked: origin + ms(990),
-            arrived: origin + ms(1_001),
+            asked: ms(990),
+            arrived: ms(1_001),
             said: on,
         });
-        assert_eq!(placed, origin + ms(1_001));
+        assert_eq!(placed, ms(1_001));
     }
 
     #[test]
     fn what_is_older_than_half_a_minute_is_forgotten() {
-        let mut readings = Readings::new(Instant::now());
+        let mut readings = Readings::default();
         place(&mut readings, 0, 2, 3);
         assert_eq!(place(&mut readings, 14_900, 14_902, 15_000), 14_903);
         assert_eq!(
