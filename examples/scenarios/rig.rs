@@ -162,7 +162,7 @@ impl Site {
         let text = format!(
             "[database]\nurl = \"{}\"\n{amqp}\
              [http]\nlisten = \"127.0.0.1:{port}\"\nrate_per_key = 1000000.0\nburst_per_key = 1000000\n\
-             [limits]\nidentical_per_hour = 0\nany_per_hour = 0\n[log]\nfilter = \"warn\"\n\
+             [log]\nfilter = \"warn\"\n\
              [[agency]]\nid = \"oslo\"\nname = \"Oslo kommune\"\norg_number = \"958935420\"\n\
              kind = \"municipality\"\nbroker_user = \"oslo\"\nsms_sender = \"OsloKommune\"\n\
              email_from = \"Oslo kommune <varsel@oslo.example>\"\nurgent_per_hour = 1000000\nevents = {}\n\

@@ -1,6 +1,7 @@
 //! Jobs in: [`JobSource`] over RabbitMQ (contract section 3; ).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -34,12 +35,21 @@ impl Default for Prefetch {
     }
 }
 
+/// After a batch of so many the next one may grow.
+const LARGE: usize = 50;
+/// It grows in steps of so long, as long as each brings more.
+const STEP: Duration = Duration::from_millis(2);
+/// And for so many steps at most.
+const STEPS: usize = 5;
+
 /// Consumes every agency's two queues. Ends when it is dropped.
 #[derive(Debug)]
 pub struct AmqpJobs {
     shared: Arc<Shared>,
     directory: Directory,
     office: Arc<Office>,
+    /// How many the last batch held.
+    last: AtomicUsize,
 }
 
 impl AmqpJobs {
@@ -64,6 +74,24 @@ impl AmqpJobs {
             shared,
             directory,
             office: Arc::new(Office { publisher, clock }),
+            last: AtomicUsize::new(0),
+        }
+    }
+
+    /// Under load the broker is about to send as many as were just acknowledged: waiting for them
+    /// halves the number of commits.
+    async fn gather(&self, limit: usize) {
+        if self.last.swap(0, Ordering::Relaxed) < LARGE {
+            return;
+        }
+        let mut seen = 0;
+        for _ in 0..STEPS {
+            tokio::time::sleep(STEP).await;
+            let waiting = self.shared.waiting();
+            if waiting >= limit || waiting <= seen {
+                return;
+            }
+            seen = waiting;
         }
     }
 
@@ -122,6 +150,7 @@ impl JobSource for AmqpJobs {
     async fn next(&self, limit: usize) -> Result<Vec<Incoming>, SourceError> {
         let mut wanted = self.shared.wanted.subscribe();
         let mut state = self.shared.link.watch();
+        self.gather(limit).await;
         loop {
             let mut arrived = std::pin::pin!(self.shared.arrived.notified());
             arrived.as_mut().enable();
@@ -131,6 +160,7 @@ impl JobSource for AmqpJobs {
                 Mode::Running => {
                     let taken = self.shared.take(limit.max(1));
                     if !taken.is_empty() {
+                        self.last.store(taken.len(), Ordering::Relaxed);
                         return Ok(taken
                             .into_iter()
                             .map(|message| message.into_incoming(&self.directory, &self.office))

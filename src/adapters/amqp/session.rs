@@ -80,6 +80,12 @@ impl Shared {
         taken
     }
 
+    /// How many have arrived and were not taken.
+    pub(super) fn waiting(&self) -> usize {
+        let buffer = self.buffer.lock();
+        buffer.urgent.len() + buffer.normal.len()
+    }
+
     /// Sends the acknowledgements that wait.
     pub(super) async fn flush(&self) {
         let channels = self.tags.lock().clone();
