@@ -255,6 +255,17 @@ impl Worker {
             () = deps.clock.sleep(left) => clean = false,
         }
         tails.abort_all();
+        let written = tokio::select! {
+            biased;
+            written = deps.trail.catch_up() => written.is_ok(),
+            () = deps.clock.sleep(LAST_WORDS) => false,
+        };
+        if !written {
+            tracing::error!(
+                "look-ups are missing in the audit: the store did not take them to the end"
+            );
+            clean = false;
+        }
         let policy = &deps.policy;
         let goodbye =
             deps.store

@@ -1,6 +1,6 @@
 //! The audit of look-ups: who was asked about in the register, for whom and why.
 //!
-//! A link is one call's persons of one job. Links are chained: each holds the digest of the one
+//! A link is the persons of one job whom one look-up asked about. Links are chained: each holds the digest of the one
 //! before, and its own digest, made with a key, covers that too. Whoever can write to the database
 //! but does not know the key can neither change a link nor take one out unnoticed.
 
@@ -27,16 +27,19 @@ pub enum Found {
     NotRegistered,
     /// Something that we do not understand.
     Unknown,
+    /// Nothing: the call carried the person and may have left us, and brought no answer about them.
+    NoAnswer,
 }
 
 impl Found {
     /// Every word.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Active,
         Self::Reserved,
         Self::Deleted,
         Self::NotRegistered,
         Self::Unknown,
+        Self::NoAnswer,
     ];
 
     /// What an answer comes to.
@@ -58,6 +61,7 @@ impl Found {
             Self::Deleted => "deleted",
             Self::NotRegistered => "not_registered",
             Self::Unknown => "unknown",
+            Self::NoAnswer => "no_answer",
         }
     }
 
@@ -68,6 +72,7 @@ impl Found {
             Self::Deleted => 3,
             Self::NotRegistered => 4,
             Self::Unknown => 5,
+            Self::NoAnswer => 6,
         }
     }
 
@@ -292,7 +297,7 @@ mod tests {
         let found: Vec<Found> = again.iter().map(|(_, found)| found).collect();
         assert_eq!(found, Found::ALL);
         assert_eq!(again.iter().nth(2).unwrap().0, PersonHash([2; 16]));
-        assert_eq!(again.as_bytes().len(), 5 * 17);
+        assert_eq!(again.as_bytes().len(), 6 * 17);
     }
 
     #[test]

@@ -11,8 +11,8 @@ use super::language::Shown;
 use super::state::PageState;
 use super::views::Template;
 use crate::domain::kinds::Language;
+use crate::pipeline::look_up::LookUpError;
 use crate::ports::login::LoginError;
-use crate::ports::register::RegisterError;
 use crate::ports::store::StoreError;
 
 /// What a person is told.
@@ -115,8 +115,8 @@ impl From<StoreError> for Problem {
     }
 }
 
-impl From<RegisterError> for Problem {
-    fn from(error: RegisterError) -> Self {
+impl From<LookUpError> for Problem {
+    fn from(error: LookUpError) -> Self {
         tracing::warn!(
             error = &error as &dyn std::error::Error,
             "the register did not serve a person's page"

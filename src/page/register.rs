@@ -9,6 +9,8 @@ use crate::domain::krr_person::KrrPerson;
 use crate::domain::person::PersonNumber;
 use crate::domain::register_edit::{self, Change, MAILBOX_PROVIDERS};
 use crate::domain::time::Timestamp;
+use crate::pipeline::look_up::look_up;
+use crate::pipeline::trail::ForWhat;
 use crate::ports::register::Inquiry;
 use crate::ports::store::ContactRow;
 
@@ -83,11 +85,13 @@ pub(super) async fn held(state: &PageState, person: &PersonNumber) -> Result<Hel
                 agency: state.parts().agency.clone(),
                 purpose: PURPOSE.to_owned(),
             };
-            let register = &state.deps().register;
-            let found = register
-                .lookup(&inquiry, std::slice::from_ref(person))
-                .await?;
-            let found = found.into_iter().find(|contact| contact.person == *person);
+            let asked = std::slice::from_ref(person);
+            let found = look_up(state.deps(), &inquiry, &ForWhat::NoJob, asked).await;
+            if let Some(error) = found.failed {
+                return Err(error.into());
+            }
+            let mut found = found.contacts.into_iter();
+            let found = found.find(|contact| contact.person == *person);
             Ok(found.map(Held::of).unwrap_or_default())
         }
         RegisterSource::Local => {

@@ -94,7 +94,7 @@ impl PageState {
         &self.0.parts
     }
 
-    pub(super) fn deps(&self) -> &Deps {
+    pub(super) fn deps(&self) -> &Arc<Deps> {
         &self.0.parts.deps
     }
 

@@ -128,7 +128,7 @@ impl Claimer {
         for settlement in stuck(&self.deps, &self.ready) {
             self.settler.settle(settlement).await;
         }
-        self.resolver.forget_old();
+        self.resolver.tidy().await;
         self.find_strays().await;
         let now = self.deps.clock.monotonic();
         let limit = Monotonic(now.0.saturating_sub(micros_of(self.deps.policy.hold_for)));

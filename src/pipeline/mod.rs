@@ -25,6 +25,7 @@ pub mod late;
 pub mod later;
 pub mod letters;
 pub mod line;
+pub mod look_up;
 mod new_job;
 pub mod opt_outs;
 mod people;

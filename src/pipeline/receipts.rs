@@ -22,8 +22,9 @@ use crate::telemetry::record;
 use super::deps::Deps;
 use super::labels::Labels;
 use super::letters::file_receipts;
+use super::look_up::look_up;
 use super::settle::tell;
-use super::trail::Asked;
+use super::trail::{Asked, ForWhat};
 
 const BATCH: u32 = 500;
 
@@ -166,28 +167,16 @@ impl Receipts {
             whom.dedup();
             let mut persons: Vec<PersonNumber> = whom.iter().map(|(one, _)| one.clone()).collect();
             persons.dedup();
+            let what = ForWhat::Jobs(Arc::new(whom));
             for batch in persons.chunks(MAX_BATCH) {
-                record::register_call(batch.len());
-                match self.deps.register.lookup(&inquiry, batch).await {
-                    Ok(answers) => match self.deps.trail.record(&inquiry, &whom, &answers).await {
-                        Ok(()) => {
-                            contacts.extend(answers.into_iter().map(|c| (c.person.clone(), c)));
-                        }
-                        Err(error) => {
-                            record::store_error("audit");
-                            tracing::error!(
-                                error = &error as &dyn std::error::Error,
-                                "a look-up is not on the trail; its answers are not used, and the other channel is not tried"
-                            );
-                        }
-                    },
-                    Err(error) => {
-                        record::register_error("unavailable");
-                        tracing::warn!(
-                            error = &error as &dyn std::error::Error,
-                            "no answer from the register about persons who were not reached; the other channel is not tried"
-                        );
-                    }
+                let answers = look_up(&self.deps, &inquiry, &what, batch).await;
+                let known = answers.contacts.into_iter();
+                contacts.extend(known.map(|contact| (contact.person.clone(), contact)));
+                if let Some(error) = answers.failed {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "no answer from the register about persons who were not reached; the other channel is not tried"
+                    );
                 }
             }
         }

@@ -17,12 +17,12 @@ use crate::domain::person::PersonNumber;
 use crate::ports::clock::Monotonic;
 use crate::ports::register::{Inquiry, MAX_BATCH, RegisterError};
 use crate::ports::store::Settlement;
-use crate::telemetry::record;
 
 use super::deps::Deps;
 use super::gate::wait;
+use super::look_up::{LookUpError, look_up};
 use super::ready::Held;
-use super::trail::Asked;
+use super::trail::{Asked, ForWhat};
 
 /// Answers kept at most; each is a few hundred bytes.
 const ANSWERS_KEPT: usize = 50_000;
@@ -55,18 +55,20 @@ impl Resolver {
         for (inquiry, (agency, whom)) in asked {
             let mut persons: Vec<PersonNumber> = whom.iter().map(|(one, _)| one.clone()).collect();
             persons.dedup();
+            let what = ForWhat::Jobs(Arc::new(whom));
             for batch in persons.chunks(MAX_BATCH) {
                 // An answer is as old as its question: what the register said may have changed
                 // since then.
                 let asked = self.deps.clock.monotonic();
-                let mut answers = Vec::with_capacity(batch.len());
-                let mut pause = self.ask(&inquiry, batch, &mut answers).await.err();
-                match self.write_down(&inquiry, &whom, &answers).await {
-                    Ok(()) => self.keep(agency, answers, asked),
-                    Err(later) => pause = Some(pause.map_or(later, |pause| pause.max(later))),
-                }
-                if let Some(pause) = pause {
-                    failed.insert(inquiry.clone(), pause);
+                let answers = look_up(&self.deps, &inquiry, &what, batch).await;
+                self.keep(agency, answers.contacts, asked);
+                if let Some(error) = answers.failed {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        persons = batch.len(),
+                        "no answer from the register; the batch waits"
+                    );
+                    failed.insert(inquiry.clone(), self.pause_after(&error));
                     break;
                 }
             }
@@ -88,25 +90,6 @@ impl Resolver {
             }
         }
         (resolved, waiting)
-    }
-
-    /// Puts a look-up on the trail; without that its answers are not used. `Err` is how long to wait.
-    async fn write_down(
-        &self,
-        inquiry: &Inquiry,
-        whom: &Asked,
-        answers: &[Contact],
-    ) -> Result<(), Duration> {
-        let written = self.deps.trail.record(inquiry, whom, answers).await;
-        written.map_err(|error| {
-            record::store_error("audit");
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                persons = answers.len(),
-                "a look-up is not on the trail; its answers are not used, and the batch waits"
-            );
-            Duration::from_secs(5).mul_f64(1.0 + self.deps.entropy.unit())
-        })
     }
 
     /// Who must be asked about, by inquiry, and for which jobs; sorted and distinct.
@@ -158,8 +141,15 @@ impl Resolver {
         }
     }
 
-    /// Forgets answers that may not be used any more (never kept longer than five minutes).
-    pub fn forget_old(&self) {
+    /// Writes down what could not be when it happened, and forgets answers that may not be used any
+    /// more (never kept longer than five minutes).
+    pub async fn tidy(&self) {
+        if let Err(error) = self.deps.trail.catch_up().await {
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "look-ups are still not on the trail"
+            );
+        }
         let now = self.deps.clock.monotonic();
         let fresh = self.deps.policy.register_fresh;
         self.answers
@@ -168,57 +158,20 @@ impl Resolver {
         self.deps.changed.forget_old(now, fresh);
     }
 
-    /// One batch; a batch that the register calls wrong is bisected until the number that it means
-    /// is found, which alone counts as not registered. `Err` is how long to wait for those who were not
-    /// `found`.
-    async fn ask(
-        &self,
-        inquiry: &Inquiry,
-        persons: &[PersonNumber],
-        found: &mut Vec<Contact>,
-    ) -> Result<(), Duration> {
-        let mut todo = vec![persons];
-        while let Some(batch) = todo.pop() {
-            record::register_call(batch.len());
-            match self.deps.register.lookup(inquiry, batch).await {
-                Ok(contacts) => found.extend(contacts),
-                Err(RegisterError::Refused) if batch.len() == 1 => {
-                    record::register_error("refused");
-                    found.extend(batch.iter().cloned().map(Contact::not_registered));
-                }
-                Err(RegisterError::Refused) => {
-                    let (left, right) = batch.split_at(batch.len() / 2);
-                    todo.extend([right, left]);
-                }
-                Err(error) => {
-                    record::register_error(match &error {
-                        RegisterError::Forbidden(_) => "forbidden",
-                        RegisterError::Unavailable { .. } | RegisterError::Refused => "unavailable",
-                    });
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        persons = batch.len(),
-                        "no answer from the register; the batch waits"
-                    );
-                    return Err(self.pause_after(&error));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn pause_after(&self, error: &RegisterError) -> Duration {
+    /// How long those wait of whom nothing is known.
+    fn pause_after(&self, error: &LookUpError) -> Duration {
         let jitter = 1.0 + self.deps.entropy.unit();
+        let soon = Duration::from_secs(5).mul_f64(jitter);
         match error {
-            RegisterError::Unavailable {
-                retry_after: Some(wait),
-                ..
-            } => (*wait).min(Duration::from_hours(1)),
-            RegisterError::Unavailable {
-                retry_after: None, ..
+            LookUpError::Register(RegisterError::Unavailable { retry_after, .. }) => {
+                retry_after.map_or(soon, |wait| wait.min(Duration::from_hours(1)))
             }
-            | RegisterError::Refused => Duration::from_secs(5).mul_f64(jitter),
-            RegisterError::Forbidden(_) => Duration::from_secs(60).mul_f64(jitter),
+            LookUpError::Register(RegisterError::Forbidden(_)) => {
+                Duration::from_mins(1).mul_f64(jitter)
+            }
+            LookUpError::Register(RegisterError::Refused)
+            | LookUpError::Trail(_)
+            | LookUpError::BrokenOff => soon,
         }
     }
 }

@@ -8,11 +8,20 @@ use crate::domain::contact::Contact;
 use crate::domain::ids::JobName;
 use crate::domain::person::PersonNumber;
 use crate::ports::clock::Clock;
-use crate::ports::register::Inquiry;
+use crate::ports::register::{Inquiry, LookedUp};
 use crate::ports::store::{Store, StoreError};
 
 /// Whom a call asks about, and for which jobs; sorted by person.
 pub type Asked = Vec<(PersonNumber, Arc<JobName>)>;
+
+/// What people are looked up for.
+#[derive(Debug, Clone)]
+pub enum ForWhat {
+    /// Messages of these jobs.
+    Jobs(Arc<Asked>),
+    /// No job: the person looks at what is held about them.
+    NoJob,
+}
 
 /// Why a look-up is not on the trail; its answers must not be used.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +34,7 @@ pub enum TrailError {
     Changed,
 }
 
-/// Stands for agency and job in a look-up by hand; no id is spelt like that.
+/// Stands for agency and job where there is none; no id is spelt like that.
 const NOBODY: &str = "-";
 
 /// This process's strand.
@@ -34,8 +43,18 @@ pub struct Trail {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     keys: AuditKeys,
-    /// Where it ends; `None`: not begun, or nobody knows.
-    end: tokio::sync::Mutex<Option<End>>,
+    strand: tokio::sync::Mutex<Strand>,
+}
+
+/// Where we stand with the strand.
+#[derive(Debug, Default)]
+struct Strand {
+    /// Where it ends; `None`: not begun.
+    end: Option<End>,
+    /// Links after `end` of which nobody knows whether they were written.
+    in_doubt: Vec<Link>,
+    /// What is to be written after those.
+    owed: Vec<Lookup>,
 }
 
 impl Trail {
@@ -45,23 +64,25 @@ impl Trail {
             store,
             clock,
             keys,
-            end: tokio::sync::Mutex::default(),
+            strand: tokio::sync::Mutex::default(),
         }
     }
 
-    /// Writes down who was asked about and what the register said, one link for each job, all in one
+    /// Writes down who was asked about and what came of it, one link for each job, all in one
     /// statement; committed when it returns.
     ///
     /// # Errors
-    /// [`TrailError`]. Should the commit have taken effect all the same, the strand ends there and
-    /// the next look-up begins a new one.
+    /// [`TrailError`]. It is kept in memory, and written before anything else is.
     pub async fn record(
         &self,
         inquiry: &Inquiry,
-        asked: &[(PersonNumber, Arc<JobName>)],
-        contacts: &[Contact],
+        what: &ForWhat,
+        told: &LookedUp,
     ) -> Result<(), TrailError> {
-        self.append(self.lookups(inquiry, asked, contacts)).await
+        let said = |contact: &Contact| (contact.person.clone(), Found::of(contact));
+        let mut rows: Vec<_> = told.contacts.iter().map(said).collect();
+        rows.extend_from_slice(&told.besides);
+        self.append(self.lookups(inquiry, what, &rows)).await
     }
 
     /// Writes down what an operator looked up by hand: for no agency and no job.
@@ -80,42 +101,80 @@ impl Trail {
         .await
     }
 
-    async fn append(&self, lookups: Vec<Lookup>) -> Result<(), TrailError> {
-        if lookups.is_empty() {
+    /// Writes what could not be written when it happened.
+    ///
+    /// # Errors
+    /// [`TrailError`]: nobody else may be looked up.
+    pub async fn catch_up(&self) -> Result<(), TrailError> {
+        self.append(Vec::new()).await
+    }
+
+    async fn append(&self, mut lookups: Vec<Lookup>) -> Result<(), TrailError> {
+        let mut strand = self.strand.lock().await;
+        strand.owed.append(&mut lookups);
+        if !strand.in_doubt.is_empty() {
+            self.write(&mut strand).await?;
+        }
+        if strand.owed.is_empty() {
             return Ok(());
         }
-        let mut end = self.end.lock().await;
-        let begun = match end.take() {
+        let begun = match strand.end {
             Some(end) => end,
             None => End::of_new(self.store.start_strand(self.clock.now()).await?),
         };
+        strand.end = Some(begun);
         // A clock that is set back must not turn the order around.
         let at = self.clock.now().max(begun.at);
-        let mut links: Vec<Link> = Vec::with_capacity(lookups.len());
-        for lookup in lookups {
+        let mut links: Vec<Link> = Vec::with_capacity(strand.owed.len());
+        for lookup in strand.owed.drain(..) {
             let last = links.last().map_or(&begun, |link| &link.end);
             links.push(Link::after(last, at, lookup, &self.keys));
         }
-        if !self.store.append_audit(&begun, &links).await? {
-            return Err(TrailError::Changed);
+        strand.in_doubt = links;
+        self.write(&mut strand).await
+    }
+
+    /// Writes the links in doubt, unless they were written already.
+    async fn write(&self, strand: &mut Strand) -> Result<(), TrailError> {
+        let (Some(end), Some(last)) = (strand.end, strand.in_doubt.last()) else {
+            return Ok(());
+        };
+        let last = last.end;
+        if !self.store.append_audit(&end, &strand.in_doubt).await? {
+            let many = u32::try_from(strand.in_doubt.len()).unwrap_or(u32::MAX);
+            let there = self.store.links(end.strand, end.no, many).await?;
+            if there != strand.in_doubt {
+                // A strand of our own for them, next time.
+                strand.end = None;
+                let lookups = strand.in_doubt.drain(..).map(|link| link.lookup);
+                let lookups: Vec<Lookup> = lookups.collect();
+                strand.owed.splice(0..0, lookups);
+                return Err(TrailError::Changed);
+            }
         }
-        *end = links.last().map(|link| link.end);
+        strand.in_doubt.clear();
+        strand.end = Some(last);
         Ok(())
     }
 
     fn lookups(
         &self,
         inquiry: &Inquiry,
-        asked: &[(PersonNumber, Arc<JobName>)],
-        contacts: &[Contact],
+        what: &ForWhat,
+        rows: &[(PersonNumber, Found)],
     ) -> Vec<Lookup> {
         let mut jobs: BTreeMap<&str, Persons> = BTreeMap::new();
-        for contact in contacts {
-            let (hash, found) = (self.keys.person(&contact.person), Found::of(contact));
-            let first = asked.partition_point(|(person, _)| *person < contact.person);
-            let its = asked.iter().skip(first);
-            for (_, job) in its.take_while(|(person, _)| *person == contact.person) {
-                jobs.entry(job.as_str()).or_default().push(hash, found);
+        for (person, found) in rows {
+            let hash = self.keys.person(person);
+            let mut push = |job| jobs.entry(job).or_default().push(hash, *found);
+            match what {
+                ForWhat::NoJob => push(NOBODY),
+                ForWhat::Jobs(asked) => {
+                    let first = asked.partition_point(|(one, _)| one < person);
+                    let its = asked.iter().skip(first);
+                    its.take_while(|(one, _)| one == person)
+                        .for_each(|(_, job)| push(job.as_str()));
+                }
             }
         }
         let lookup = |(job, persons): (&str, Persons)| Lookup {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::BoxError;
+use crate::domain::audit::Found;
 use crate::domain::contact::Contact;
 use crate::domain::ids::AgencyId;
 use crate::domain::person::PersonNumber;
@@ -41,26 +42,60 @@ pub enum RegisterError {
     Refused,
 }
 
+/// What became of a look-up.
+#[derive(Debug, Default)]
+#[must_use = "what left us belongs in the audit, whatever came of it"]
+pub struct LookedUp {
+    /// What the register said: of everybody who was asked about unless it `failed`, of each once.
+    pub contacts: Vec<Contact>,
+    /// What is not in `contacts` and left us, or may have: persons whom a call carried that brought
+    /// nothing about them or nothing that may be used, once for each such call. [`Found::NoAnswer`]
+    /// if nothing came.
+    pub besides: Vec<(PersonNumber, Found)>,
+    /// Why there is no answer about the others.
+    pub failed: Option<RegisterError>,
+}
+
+impl LookedUp {
+    /// The answer if it is whole.
+    ///
+    /// # Errors
+    /// [`RegisterError`].
+    pub fn whole(self) -> Result<Vec<Contact>, RegisterError> {
+        self.failed.map_or(Ok(self.contacts), Err)
+    }
+}
+
+impl From<Result<Vec<Contact>, RegisterError>> for LookedUp {
+    /// Of a register to which nothing leaves us, or which answered.
+    fn from(answer: Result<Vec<Contact>, RegisterError>) -> Self {
+        let (contacts, failed) = match answer {
+            Ok(contacts) => (contacts, None),
+            Err(error) => (Vec::new(), Some(error)),
+        };
+        Self {
+            contacts,
+            failed,
+            ..Self::default()
+        }
+    }
+}
+
 /// The register.
 #[async_trait]
 pub trait ContactRegister: Send + Sync + std::fmt::Debug {
-    /// Looks up 1 to [`MAX_BATCH`] distinct persons in one call.
+    /// Looks up 1 to [`MAX_BATCH`] distinct persons, in one call if all goes well.
     ///
-    /// MUST answer for every person asked, in any order, and for nobody else; a person that the
-    /// register does not know is [`Contact::not_registered`]. MUST NOT keep answers longer than five
-    /// minutes nor write them anywhere.
-    ///
-    /// # Errors
-    /// [`RegisterError`]: nothing is known of anybody in the batch.
-    async fn lookup(
-        &self,
-        inquiry: &Inquiry,
-        persons: &[PersonNumber],
-    ) -> Result<Vec<Contact>, RegisterError>;
+    /// MUST answer for every person asked unless it fails, in any order, and for nobody else; a
+    /// person that the register does not know is [`Contact::not_registered`]. MUST tell of every call
+    /// that may have left us whom it carried, in `contacts` or `besides`; but if somebody alone is
+    /// [`RegisterError::Refused`], the refusal is what the register says of them, and in neither.
+    /// MUST NOT keep answers longer than five minutes nor write them anywhere.
+    async fn lookup(&self, inquiry: &Inquiry, persons: &[PersonNumber]) -> LookedUp;
 
     /// Asks whether the register answers at all.
     ///
     /// # Errors
-    /// As [`Self::lookup`].
+    /// [`RegisterError`].
     async fn probe(&self) -> Result<(), RegisterError>;
 }

@@ -16,7 +16,6 @@ use budstikke::api::{
 };
 use budstikke::app::lifecycle::{Broker, Roles, Worker};
 use budstikke::domain::address_limit::AddressLimits;
-use budstikke::domain::contact::Contact;
 use budstikke::domain::event::EventFilter;
 use budstikke::domain::ids::{AgencyId, AgencyNo};
 use budstikke::domain::kinds::Class;
@@ -30,7 +29,7 @@ use budstikke::domain::window::DayWindow;
 use budstikke::pipeline::deps::{Agency, Deps, Directory, Parts, Policy, Routes};
 use budstikke::pipeline::retention::Ages;
 use budstikke::ports::access::TokenChecker;
-use budstikke::ports::register::{ContactRegister, Inquiry, RegisterError};
+use budstikke::ports::register::{ContactRegister, Inquiry, LookedUp, RegisterError};
 use budstikke::ports::store::{AgencyRecord, Store};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -55,7 +54,7 @@ struct NoRegister;
 
 #[async_trait]
 impl ContactRegister for NoRegister {
-    async fn lookup(&self, _: &Inquiry, _: &[PersonNumber]) -> Result<Vec<Contact>, RegisterError> {
+    async fn lookup(&self, _: &Inquiry, _: &[PersonNumber]) -> LookedUp {
         panic!("the API looked somebody up")
     }
 

@@ -9,6 +9,7 @@ use budstikke::sandbox::maskinporten::{
     Client, ClientKey, Clients, MaskinportenServer, TokenFault,
 };
 use serde_json::{Value, json};
+use sqlx::{Connection as _, SqliteConnection};
 
 use crate::support::{Api, LIMIT, Site};
 
@@ -165,6 +166,77 @@ async fn while_the_register_is_down_letters_and_service_messages_wait() {
     for person in &persons {
         assert!(!world.site.log().contains(person.expose()));
     }
+    world.site.stop().await;
+}
+
+/// The audit about everybody, by what the register said.
+fn audited(site: &Site, found: &str) -> usize {
+    let text = site.run(&["audit", "--json", "--limit", "1000"]);
+    let answer: Value = serde_json::from_str(&text).unwrap();
+    let items = answer["items"].as_array().unwrap();
+    items.iter().filter(|item| item["found"] == found).count()
+}
+
+#[tokio::test]
+async fn a_call_that_got_no_answer_is_in_the_audit_and_one_that_was_not_made_is_not() {
+    let mut world = World::new("").await;
+    let persons: Vec<PersonNumber> = (0..10).map(PersonNumber::synthetic).collect();
+    world.krr.turn(|knobs| {
+        knobs.others = Others::Ordinary;
+        knobs.next.extend([
+            KrrFault::Unavailable503(None),
+            KrrFault::CutShort,
+            KrrFault::Unauthorized401,
+        ]);
+    });
+    let api = world.serve().await;
+    api.submit(&job("letters", "letter", &persons)).await;
+    api.until_finished("letters").await;
+    assert_eq!(world.krr.calls().count(), 4);
+    assert_eq!(audited(&world.site, "no_answer"), 30);
+    assert_eq!(audited(&world.site, "active"), 10);
+    let one = world
+        .site
+        .run(&["audit", "--person", persons[3].expose(), "--job", "letters"]);
+    assert_eq!(one.matches("no_answer").count(), 3, "{one}");
+    let verified = world.site.run(&["audit", "--verify"]);
+    assert!(verified.starts_with("40 look-ups of persons"), "{verified}");
+    world.site.stop().await;
+}
+
+#[tokio::test]
+async fn nobody_is_looked_up_while_the_audit_cannot_be_written() {
+    let mut world = World::new("").await;
+    let persons: Vec<PersonNumber> = (0..10).map(PersonNumber::synthetic).collect();
+    world.krr.turn(|knobs| knobs.others = Others::Ordinary);
+    let api = world.serve().await;
+    let url = format!("sqlite://{}", world.site.path("site.db").display());
+    let mut past = SqliteConnection::connect(&url).await.unwrap();
+    let away = sqlx::query("ALTER TABLE audit RENAME TO audit_away");
+    away.execute(&mut past).await.unwrap();
+    api.submit(&job("letters", "letter", &persons)).await;
+    // Once to find out, then not again however often somebody tries.
+    world.site.until_said("nobody is looked up").await;
+    let (started, so_far) = (Instant::now(), world.site.log().len());
+    while world.site.log()[so_far..]
+        .matches("nobody is looked up")
+        .count()
+        < 2
+    {
+        assert!(started.elapsed() < LIMIT, "nobody tries again");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(world.krr.calls().count(), 1);
+    let view = api.get("/v1/jobs/letters").await;
+    assert_eq!(view["state"], "open", "{view}");
+    let back = sqlx::query("ALTER TABLE audit_away RENAME TO audit");
+    back.execute(&mut past).await.unwrap();
+    past.close().await.unwrap();
+    api.until_finished("letters").await;
+    // What left us in the first call is there too, with what the register said.
+    assert_eq!(world.krr.calls().count(), 2);
+    assert_eq!(audited(&world.site, "active"), 20);
+    world.site.run(&["audit", "--verify"]);
     world.site.stop().await;
 }
 

@@ -13,3 +13,4 @@ mod signed;
 #[expect(unreachable_pub, reason = "a binary of tests has no outside")]
 mod support;
 mod tokens;
+mod trail;

@@ -22,7 +22,7 @@ use budstikke::domain::org_number::OrgNumber;
 use budstikke::domain::person::PersonNumber;
 use budstikke::domain::time::Timestamp;
 use budstikke::ports::clock::{Clock, Monotonic};
-use budstikke::ports::register::{ContactRegister, Inquiry, RegisterError};
+use budstikke::ports::register::{ContactRegister, Inquiry, LookedUp, RegisterError};
 use budstikke::ports::store::{ContactRow, Store};
 use budstikke::sandbox::keys;
 use budstikke::sandbox::krr::{Admission, KrrServer, Others, Person, Profile};
@@ -251,6 +251,11 @@ impl World {
     }
 
     pub async fn look_up(&self, persons: &[PersonNumber]) -> Result<Vec<Contact>, RegisterError> {
+        self.tell(persons).await.whole()
+    }
+
+    /// The same with what left us in vain.
+    pub async fn tell(&self, persons: &[PersonNumber]) -> LookedUp {
         self.register.lookup(&inquiry("oslo"), persons).await
     }
 

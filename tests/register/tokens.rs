@@ -82,13 +82,13 @@ async fn whoever_sends_for_an_agency_asks_in_its_name_and_needs_its_delegation()
 
     // Bergen has delegated nothing, which is not Oslo's concern.
     let refused = world.register.lookup(&inquiry("bergen"), &some(1)).await;
-    let error = refused.unwrap_err();
+    let error = refused.whole().unwrap_err();
     assert!(told(&error).contains("MP-251"), "{error}");
     assert!(told(&error).contains("delegated"), "{error}");
     world.ask().await.unwrap();
 
     let unknown = world.register.lookup(&inquiry("stavanger"), &some(1)).await;
-    assert!(told(&unknown.unwrap_err()).contains("stavanger"));
+    assert!(told(&unknown.whole().unwrap_err()).contains("stavanger"));
     assert_ne!(OSLO, BERGEN);
 }
 

@@ -173,6 +173,12 @@ macro_rules! every_case {
             what_is_old_is_erased_and_the_rest_still_verifies,
             a_key_of_the_store_is_made_once,
         }
+        $run! { trail:
+            a_call_without_an_answer_is_written_down_for_each_job_that_asked,
+            what_could_not_be_written_is_written_once_when_it_can_be,
+            of_a_commit_whose_answer_was_lost_nothing_is_written_twice,
+            a_strand_that_somebody_else_wrote_to_is_left_and_nothing_is_lost,
+        }
         $run! { opt_outs:
             what_is_put_on_a_list_stands_there_until_it_is_taken_off,
             changes_are_followed_in_their_order_also_what_was_taken_off,

@@ -45,5 +45,6 @@ mod postgres_server;
 mod residents;
 mod retention;
 mod sqlite_file;
+mod trail;
 mod urgent_quota;
 mod workers;

@@ -40,7 +40,16 @@ impl fmt::Debug for Reply {
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::adapters) enum CallError {
-    /// No connection, or it broke.
+    /// No connection came up, so that nothing of the request left us.
+    #[error("{at} cannot be reached")]
+    Unreached {
+        /// Scheme, host and port.
+        at: String,
+        /// The cause.
+        #[source]
+        source: BoxError,
+    },
+    /// The connection broke.
     #[error("{at} cannot be reached")]
     Broken {
         /// Scheme, host and port.
@@ -65,6 +74,17 @@ pub(in crate::adapters) enum CallError {
         /// Bytes read at most.
         limit: usize,
     },
+}
+
+impl CallError {
+    /// Whether the other side may have got the request.
+    pub(in crate::adapters) const fn may_have_left(&self) -> bool {
+        match self {
+            Self::Unreached { .. } => false,
+            // The deadline is around all of it; whether the connection was up then nobody knows.
+            Self::Broken { .. } | Self::Late { .. } | Self::TooLong { .. } => true,
+        }
+    }
 }
 
 /// What a call may take.
@@ -187,9 +207,13 @@ impl Caller {
     }
 
     fn broken(&self, error: reqwest::Error) -> CallError {
-        CallError::Broken {
-            at: self.at.clone(),
-            source: Box::new(error.without_url()),
+        let at = self.at.clone();
+        let never_left = error.is_connect() || error.is_builder();
+        let source: BoxError = Box::new(error.without_url());
+        if never_left {
+            CallError::Unreached { at, source }
+        } else {
+            CallError::Broken { at, source }
         }
     }
 }

@@ -12,14 +12,16 @@ use super::classify::{Verdict, classify};
 use super::client::Client;
 use super::settings::{Consumer, KrrSettings};
 use super::wire::CONTACT_SCOPES;
+use crate::adapters::https::caller::CallError;
 use crate::adapters::maskinporten::{AccessTokens, Audience, TokenError};
+use crate::domain::audit::Found;
 use crate::domain::contact::Contact;
 use crate::domain::org_number::OrgNumber;
 use crate::domain::person::PersonNumber;
 use crate::ports::BoxError;
 use crate::ports::clock::{Clock, Monotonic};
 use crate::ports::entropy::Entropy;
-use crate::ports::register::{ContactRegister, Inquiry, RegisterError};
+use crate::ports::register::{ContactRegister, Inquiry, LookedUp, RegisterError};
 
 /// A single number that is refused is believed to be the fault itself, if the register answered
 /// anything at all within this time. Otherwise it may be that it refuses everything.
@@ -84,48 +86,75 @@ impl KrrRegister {
         }
     }
 
+    async fn everybody(
+        &self,
+        inquiry: &Inquiry,
+        persons: &[PersonNumber],
+        told: &mut LookedUp,
+    ) -> Result<(), RegisterError> {
+        let consumer = self.consumer(inquiry)?;
+        for batch in persons.chunks(self.settings.batch.max(1)) {
+            self.batch(consumer, batch, told).await?;
+        }
+        Ok(())
+    }
+
     /// Everybody of one call. Who is not in the answer is asked about once more before the register
     /// is believed not to know them: an answer may be cut short.
     async fn batch(
         &self,
         consumer: Option<&OrgNumber>,
         persons: &[PersonNumber],
-    ) -> Result<Vec<Contact>, RegisterError> {
-        let mut first = self.readable(consumer, persons).await?;
-        if first.missing.is_empty() {
-            return Ok(first.contacts);
+        told: &mut LookedUp,
+    ) -> Result<(), RegisterError> {
+        let missing = self.readable(consumer, persons, told).await?;
+        if missing.is_empty() {
+            return Ok(());
         }
-        if first.contacts.is_empty() && persons.len() > 1 {
+        no_answer(told, &missing);
+        if missing.len() == persons.len() && persons.len() > 1 {
             return Err(unavailable(
                 None,
                 "its answer holds none of those asked about",
             ));
         }
-        let second = self.readable(consumer, &first.missing).await?;
-        if !second.missing.is_empty() {
+        let missing = self.readable(consumer, &missing, told).await?;
+        if !missing.is_empty() {
             tracing::warn!(
-                persons = second.missing.len(),
+                persons = missing.len(),
                 "the register leaves persons out of its answers; they count as not registered"
             );
         }
-        first.contacts.extend(second.contacts);
-        let missing = second.missing.into_iter();
-        first.contacts.extend(missing.map(Contact::not_registered));
-        Ok(first.contacts)
+        let missing = missing.into_iter().map(Contact::not_registered);
+        told.contacts.extend(missing);
+        Ok(())
     }
 
+    /// One question whose answer can be used; who is missing in it is given back.
     async fn readable(
         &self,
         consumer: Option<&OrgNumber>,
         persons: &[PersonNumber],
-    ) -> Result<Read, RegisterError> {
-        let read = match self.ask(consumer, persons).await? {
+        told: &mut LookedUp,
+    ) -> Result<Vec<PersonNumber>, RegisterError> {
+        let mut gone = 0;
+        let outcome = self.ask(consumer, persons, &mut gone).await;
+        for _ in u32::from(outcome.is_ok())..gone {
+            no_answer(told, persons);
+        }
+        let read = match outcome? {
             Outcome::Answered(read) => read,
             Outcome::Refused if persons.len() == 1 => {
-                self.is_anything_taken(consumer).await?;
+                if let Err(error) = self.is_anything_taken(consumer).await {
+                    no_answer(told, persons);
+                    return Err(error);
+                }
                 return Err(RegisterError::Refused);
             }
-            Outcome::Refused => return Err(RegisterError::Refused),
+            Outcome::Refused => {
+                no_answer(told, persons);
+                return Err(RegisterError::Refused);
+            }
         };
         if read.strangers + read.contradictions > 0 {
             tracing::warn!(
@@ -135,6 +164,9 @@ impl KrrRegister {
             );
         }
         if read.without_group {
+            let said = |contact: Contact| (contact.person.clone(), Found::of(&contact));
+            told.besides.extend(read.contacts.into_iter().map(said));
+            no_answer(told, &read.missing);
             return Err(self.forbidden(
                 consumer,
                 "it leaves out addresses and varslingsstatus of everybody; the token's scope does \
@@ -142,7 +174,8 @@ impl KrrRegister {
                  granted for",
             ));
         }
-        Ok(read)
+        told.contacts.extend(read.contacts);
+        Ok(read.missing)
     }
 
     /// One number alone was refused: is it the number, or everything?
@@ -152,17 +185,19 @@ impl KrrRegister {
         if good.is_some_and(|at| now.since(at) < GOOD_LATELY) {
             return Ok(());
         }
-        match self.ask(consumer, &[nobody()]).await? {
+        match self.ask(consumer, &[nobody()], &mut 0).await? {
             Outcome::Answered(_) => Ok(()),
             Outcome::Refused => Err(unavailable(None, "it calls every request wrong")),
         }
     }
 
-    /// One question; with a new token once if the first is refused.
+    /// One question; with a new token once if the first is refused. `gone` counts the calls that
+    /// may have left us; all but that of the outcome were in vain.
     async fn ask(
         &self,
         consumer: Option<&OrgNumber>,
         persons: &[PersonNumber],
+        gone: &mut u32,
     ) -> Result<Outcome, RegisterError> {
         let audience = Audience {
             scope: self.settings.scope.clone(),
@@ -179,7 +214,9 @@ impl KrrRegister {
                 ));
             }
             let leave = self.brake.leave(consumer).await.map_err(held)?;
-            let reply = match self.client.ask(&token, persons).await {
+            let reply = self.client.ask(&token, persons).await;
+            *gone += u32::from(reply.as_ref().err().is_none_or(CallError::may_have_left));
+            let reply = match reply {
                 Ok(reply) => reply,
                 Err(error) => return Err(unavailable(Some(leave.failed(None)), error)),
             };
@@ -240,17 +277,10 @@ impl KrrRegister {
 
 #[async_trait]
 impl ContactRegister for KrrRegister {
-    async fn lookup(
-        &self,
-        inquiry: &Inquiry,
-        persons: &[PersonNumber],
-    ) -> Result<Vec<Contact>, RegisterError> {
-        let consumer = self.consumer(inquiry)?;
-        let mut contacts = Vec::with_capacity(persons.len());
-        for batch in persons.chunks(self.settings.batch.max(1)) {
-            contacts.extend(self.batch(consumer, batch).await?);
-        }
-        Ok(contacts)
+    async fn lookup(&self, inquiry: &Inquiry, persons: &[PersonNumber]) -> LookedUp {
+        let mut told = LookedUp::default();
+        let failed = self.everybody(inquiry, persons, &mut told).await.err();
+        LookedUp { failed, ..told }
     }
 
     /// A token, and a question about a person who does not exist, for everybody we ask for.
@@ -262,10 +292,17 @@ impl ContactRegister for KrrRegister {
         };
         for consumer in consumers {
             // Refused is an answer too: production may not read a synthetic number.
-            self.ask(consumer, &[nobody()]).await?;
+            self.ask(consumer, &[nobody()], &mut 0).await?;
         }
         Ok(())
     }
+}
+
+/// A call carried them in vain.
+fn no_answer(told: &mut LookedUp, persons: &[PersonNumber]) {
+    let persons = persons.iter().cloned();
+    told.besides
+        .extend(persons.map(|one| (one, Found::NoAnswer)));
 }
 
 /// A synthetic number; a register of real people does not know it.

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use crate::domain::contact::Contact;
 use crate::domain::krr_person::KrrPerson;
 use crate::domain::person::PersonNumber;
-use crate::ports::register::{ContactRegister, Inquiry, RegisterError};
+use crate::ports::register::{ContactRegister, Inquiry, LookedUp, RegisterError};
 use crate::ports::store::{Store, StoreError};
 
 /// The register as a table of our own.
@@ -22,15 +22,8 @@ impl LocalRegister {
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self { store }
     }
-}
 
-#[async_trait]
-impl ContactRegister for LocalRegister {
-    async fn lookup(
-        &self,
-        _inquiry: &Inquiry,
-        persons: &[PersonNumber],
-    ) -> Result<Vec<Contact>, RegisterError> {
+    async fn read(&self, persons: &[PersonNumber]) -> Result<Vec<Contact>, RegisterError> {
         let rows = self.store.contacts(persons).await.map_err(unavailable)?;
         let mut known: HashMap<&PersonNumber, Contact> = HashMap::with_capacity(rows.len());
         for row in &rows {
@@ -60,6 +53,14 @@ impl ContactRegister for LocalRegister {
                     .unwrap_or_else(|| Contact::not_registered(person.clone()))
             })
             .collect())
+    }
+}
+
+#[async_trait]
+impl ContactRegister for LocalRegister {
+    /// Nobody leaves us: what fails is our own table.
+    async fn lookup(&self, _inquiry: &Inquiry, persons: &[PersonNumber]) -> LookedUp {
+        self.read(persons).await.into()
     }
 
     async fn probe(&self) -> Result<(), RegisterError> {

@@ -27,6 +27,7 @@ use super::register::FarRegister;
 use super::rng::Rng;
 use super::store::FarStore;
 use super::time::Life;
+use super::trail;
 
 /// What a process starts with.
 pub struct Boot {
@@ -106,7 +107,7 @@ impl Boot {
             routes: routes(&outside, life, &self.lines),
             policy: outside.policy.clone(),
             worker,
-            key: SecretKey::of_text("a key for simulations"),
+            key: SecretKey::of_text(trail::KEY),
         };
         let deps = Deps::new(parts, CancellationToken::new(), TaskTracker::new());
         let broker = Broker {
@@ -118,7 +119,7 @@ impl Boot {
             identity: Duration::from_hours(48),
             facts: Duration::from_hours(400),
             events: Duration::from_hours(400),
-            audit: Duration::from_hours(400),
+            audit: trail::KEPT,
         };
         Worker::start(deps, &name, Roles::ALL, broker, ages)
     }

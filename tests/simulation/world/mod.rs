@@ -29,5 +29,6 @@ mod store_rest;
 mod store_street;
 mod storm;
 mod time;
+mod trail;
 mod verdict;
 mod workload;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use budstikke::domain::audit::PersonHash;
 use budstikke::domain::contact::Contact;
 use budstikke::domain::event::Event;
 use budstikke::domain::ids::{AgencyId, AgencyNo, DeliveryId, JobName, JobNo, Position, Reference};
@@ -71,6 +72,8 @@ pub struct Oracle {
     pub grants: BTreeMap<DeliveryId, u32>,
     /// What a life was told of a person, and when it asked.
     pub answers: BTreeMap<(Life, usize, PersonNumber), Vec<(u64, Contact)>>,
+    /// Calls to the register by life: for which agency, about whom, and what it was told.
+    pub calls: BTreeMap<(Life, (String, PersonHash, &'static str)), u32>,
     /// By agency, in the order of arrival.
     pub inboxes: BTreeMap<usize, Vec<Event>>,
     /// Lives that were killed, paused, or taken for dead, with when.

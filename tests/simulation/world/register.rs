@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use budstikke::domain::audit::Found;
 use budstikke::domain::contact::{Contact, Dated, Notifiable, Registration};
 use budstikke::domain::email::EmailAddress;
 use budstikke::domain::person::PersonNumber;
 use budstikke::domain::phone::PhoneNumber;
 use budstikke::domain::time::Timestamp;
-use budstikke::ports::register::{ContactRegister, Inquiry, RegisterError};
+use budstikke::ports::register::{ContactRegister, Inquiry, LookedUp, RegisterError};
 
 use super::outside::Outside;
 use super::rng::Rng;
@@ -129,11 +130,7 @@ fn unavailable(retry_after: Option<Duration>) -> RegisterError {
 
 #[async_trait]
 impl ContactRegister for FarRegister {
-    async fn lookup(
-        &self,
-        inquiry: &Inquiry,
-        persons: &[PersonNumber],
-    ) -> Result<Vec<Contact>, RegisterError> {
+    async fn lookup(&self, inquiry: &Inquiry, persons: &[PersonNumber]) -> LookedUp {
         let (outside, life) = (&self.outside, self.life);
         let sim = &outside.sim;
         let weather = outside.state.lock().register;
@@ -188,7 +185,14 @@ impl ContactRegister for FarRegister {
             persons.len(),
             answer.is_ok()
         );
-        answer
+        let alone = persons.len() == 1 && matches!(answer, Err(RegisterError::Refused));
+        let mut told = LookedUp::from(answer);
+        if told.failed.is_some() && !alone {
+            let persons = persons.iter().cloned();
+            told.besides = persons.map(|one| (one, Found::NoAnswer)).collect();
+        }
+        outside.went_out(life, &inquiry.agency, persons, &told);
+        told
     }
 
     async fn probe(&self) -> Result<(), RegisterError> {

@@ -13,6 +13,7 @@ use super::bounds;
 use super::fleet::{Fleet, Line};
 use super::oracle::{Known, Oracle, Wire};
 use super::outside::Outside;
+use super::trail;
 use super::workload::Whom;
 
 /// What is told of a delivery, in order of version: status, and whether twice is possible.
@@ -84,6 +85,7 @@ pub fn judge(fleet: &Fleet, lines: &[Line]) {
         }
     }
     wrong.extend(feeds(fleet));
+    wrong.extend(trail::judge(fleet));
     for what in wrong {
         outside.violation(what);
     }
