@@ -103,6 +103,13 @@ const fn field(channel: Channel) -> &'static str {
     }
 }
 
+/// The address on a channel as it stands in the document.
+pub fn address(document: Option<&str>, channel: Channel) -> Option<String> {
+    let whole: Value = serde_json::from_str(document?).ok()?;
+    let address = whole.get(CONTACT)?.get(field(channel))?.as_str()?;
+    Some(address.to_owned())
+}
+
 /// The person's document (`None`: not in the register yet) after the change, made at `now`.
 ///
 /// # Errors

@@ -12,6 +12,7 @@ use super::state::PageState;
 use super::views::Template;
 use crate::domain::kinds::Language;
 use crate::pipeline::look_up::LookUpError;
+use crate::pipeline::own_entry::ChangeError;
 use crate::ports::login::LoginError;
 use crate::ports::store::StoreError;
 
@@ -36,6 +37,8 @@ pub(super) enum Problem {
     Trouble,
     /// The register does not answer.
     NoRegister,
+    /// What she wanted to change was changed elsewhere at the same time.
+    Overtaken,
     /// There is no such page.
     Nowhere,
 }
@@ -47,6 +50,7 @@ impl Problem {
             Self::NoLogin | Self::Trouble | Self::NoRegister => StatusCode::SERVICE_UNAVAILABLE,
             Self::LoginBroken => StatusCode::BAD_GATEWAY,
             Self::TooWeak | Self::NoNumber | Self::Foreign => StatusCode::FORBIDDEN,
+            Self::Overtaken => StatusCode::CONFLICT,
             Self::Nowhere => StatusCode::NOT_FOUND,
         }
     }
@@ -63,13 +67,14 @@ impl Problem {
             Self::Foreign => "foreign",
             Self::Trouble => "trouble",
             Self::NoRegister => "no_register",
+            Self::Overtaken => "overtaken",
             Self::Nowhere => "nowhere",
         }
     }
 
     /// Every one, for the tests of the texts.
     #[cfg(test)]
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Denied,
         Self::Over,
         Self::NoLogin,
@@ -79,6 +84,7 @@ impl Problem {
         Self::Foreign,
         Self::Trouble,
         Self::NoRegister,
+        Self::Overtaken,
         Self::Nowhere,
     ];
 
@@ -125,6 +131,22 @@ impl From<LookUpError> for Problem {
     }
 }
 
+impl From<ChangeError> for Problem {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Store(error) => error.into(),
+            ChangeError::NoObject(error) => {
+                tracing::error!(%error, "a person cannot change what is held about them");
+                Self::Trouble
+            }
+            ChangeError::Overtaken => {
+                tracing::info!("a person's change came too late for what was changed elsewhere");
+                Self::Overtaken
+            }
+        }
+    }
+}
+
 impl From<LoginError> for Problem {
     fn from(error: LoginError) -> Self {
         let problem = match &error {
@@ -145,6 +167,7 @@ impl From<LoginError> for Problem {
             | Self::Foreign
             | Self::Trouble
             | Self::NoRegister
+            | Self::Overtaken
             | Self::Nowhere => tracing::warn!(error, "somebody could not be logged in"),
         }
         problem

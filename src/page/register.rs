@@ -7,9 +7,10 @@ use crate::domain::contact::{Contact, Dated, Registration};
 use crate::domain::kinds::{Channel, Language};
 use crate::domain::krr_person::KrrPerson;
 use crate::domain::person::PersonNumber;
-use crate::domain::register_edit::{self, Change, MAILBOX_PROVIDERS};
+use crate::domain::register_edit::{Change, MAILBOX_PROVIDERS};
 use crate::domain::time::Timestamp;
 use crate::pipeline::look_up::look_up;
+use crate::pipeline::own_entry;
 use crate::pipeline::trail::ForWhat;
 use crate::ports::register::Inquiry;
 use crate::ports::store::ContactRow;
@@ -125,19 +126,9 @@ pub(super) async fn change(
     person: &PersonNumber,
     change: &Change,
 ) -> Result<(), Problem> {
-    let _turn = state.writing().await;
-    let before = row(state, person).await?;
-    let before = before.as_ref().map(|row| row.document.as_str());
-    let document = register_edit::edit(before, person, change, state.now()).map_err(|error| {
-        tracing::error!(%error, "a person cannot change what is held about them");
-        Problem::Trouble
-    })?;
-    let row = ContactRow {
-        person: person.clone(),
-        document,
-    };
     let deps = state.deps();
-    deps.store.put_contacts(&[row]).await?;
+    let changed = own_entry::change(&*deps.store, person, change, state.now()).await;
+    // It may be there even if the store failed.
     deps.changed.note(person, deps.clock.monotonic());
-    Ok(())
+    Ok(changed?)
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, MutexGuard, Semaphore};
+use tokio::sync::Semaphore;
 
 use super::cookie::Cookies;
 use super::views::{ViewError, Views};
@@ -71,8 +71,6 @@ struct Inner {
     views: Views,
     cookies: Cookies,
     logins: Semaphore,
-    /// Held while somebody's document is read, changed and written.
-    writing: Mutex<()>,
 }
 
 impl PageState {
@@ -85,7 +83,6 @@ impl PageState {
             views: Views::new()?,
             cookies: Cookies::for_origin(&parts.origin),
             logins: Semaphore::new(LOGINS),
-            writing: Mutex::new(()),
             parts,
         })))
     }
@@ -112,11 +109,6 @@ impl PageState {
 
     pub(super) fn logins(&self) -> &Semaphore {
         &self.0.logins
-    }
-
-    /// One change at a time in this process, so that two tabs of one person lose nothing.
-    pub(super) async fn writing(&self) -> MutexGuard<'_, ()> {
-        self.0.writing.lock().await
     }
 
     pub(super) fn is_local(&self) -> bool {

@@ -28,6 +28,7 @@ pub mod line;
 pub mod look_up;
 mod new_job;
 pub mod opt_outs;
+pub mod own_entry;
 mod people;
 pub mod publish;
 pub mod ready;

@@ -197,6 +197,9 @@ macro_rules! every_case {
             every_change_of_a_person_has_a_number_and_what_is_the_same_keeps_its_own,
             changes_come_from_a_number_on_page_by_page,
             many_changing_at_once_share_no_number_and_leave_none_out,
+            a_person_is_replaced_only_by_who_saw_the_last_change,
+            of_many_who_change_one_person_at_once_nobody_loses_anything,
+            whatever_a_person_changes_at_once_is_kept_and_nothing_unseen_is_confirmed,
         }
         $run! { residents:
             residents_are_found_by_stretch_side_and_age,

@@ -1,6 +1,16 @@
 //! The local register's table.
 
+use std::sync::Arc;
+
+use budstikke::domain::email::EmailAddress;
+use budstikke::domain::kinds::{Channel, Language};
+use budstikke::domain::phone::PhoneNumber;
+use budstikke::domain::register_edit::{Change, Mailbox};
+use budstikke::domain::time::Timestamp;
+use budstikke::pipeline::own_entry::{self, ChangeError};
 use budstikke::ports::store::ContactRow;
+use futures::future::join_all;
+use serde_json::Value;
 
 use super::make;
 use super::world::World;
@@ -82,7 +92,7 @@ pub async fn changes_come_from_a_number_on_page_by_page(w: World) {
 
 pub async fn many_changing_at_once_share_no_number_and_leave_none_out(w: World) {
     let puts = (0..8_u16).map(|n| {
-        let store = std::sync::Arc::clone(&w.store);
+        let store = Arc::clone(&w.store);
         async move {
             for round in 0..5 {
                 let rows: Vec<_> = (0..5)
@@ -92,8 +102,106 @@ pub async fn many_changing_at_once_share_no_number_and_leave_none_out(w: World) 
             }
         }
     });
-    futures::future::join_all(puts).await;
+    join_all(puts).await;
     let (all, latest) = changes(&w, 0, 1_000).await;
     assert_eq!((all.len(), latest), (40, 200));
     assert!(all.is_sorted_by(|a, b| a.0 < b.0));
+}
+
+pub async fn a_person_is_replaced_only_by_who_saw_the_last_change(w: World) {
+    let person = make::person(1);
+    assert_eq!(w.store.contact(&person).await.unwrap(), None);
+    let replace = async |text: &str, last| w.store.replace_contact(&row(1, text), last).await;
+    assert!(!replace("a", Some(1)).await.unwrap(), "nobody is there");
+    assert!(replace("a", None).await.unwrap());
+    assert!(!replace("b", None).await.unwrap(), "somebody is there");
+    w.store.put_contacts(&[row(2, "x")]).await.unwrap();
+    assert!(replace("b", Some(1)).await.unwrap());
+    assert!(
+        !replace("c", Some(1)).await.unwrap(),
+        "it is another by now"
+    );
+    let now = w.store.contact(&person).await.unwrap();
+    assert_eq!(now, Some((3, row(1, "b"))));
+    // What is the same keeps its number.
+    assert!(replace("b", Some(3)).await.unwrap());
+    let (all, latest) = changes(&w, 0, 10).await;
+    assert_eq!((all, latest), (vec![(2, row(2, "x")), (3, row(1, "b"))], 3));
+}
+
+pub async fn of_many_who_change_one_person_at_once_nobody_loses_anything(w: World) {
+    let person = make::person(1);
+    let add = async |n: u32| {
+        loop {
+            let (last, before) = w.store.contact(&person).await.unwrap().unzip();
+            let document = before.map_or_else(|| "{}".to_owned(), |row| row.document);
+            let mut document: Value = serde_json::from_str(&document).unwrap();
+            document[n.to_string()] = n.into();
+            let row = ContactRow {
+                person: person.clone(),
+                document: document.to_string(),
+            };
+            if w.store.replace_contact(&row, last).await.unwrap() {
+                return;
+            }
+        }
+    };
+    join_all((0..16).map(add)).await;
+    let (last, after) = w.store.contact(&person).await.unwrap().unwrap();
+    let after: Value = serde_json::from_str(&after.document).unwrap();
+    assert_eq!((last, after.as_object().unwrap().len()), (16, 16));
+}
+
+pub async fn whatever_a_person_changes_at_once_is_kept_and_nothing_unseen_is_confirmed(w: World) {
+    let now = Timestamp(1_900_000_000_000_000);
+    let changes = [
+        Change::Mobile(PhoneNumber::parse("41234567").unwrap()),
+        Change::Email(EmailAddress::parse("ny@example.no").unwrap()),
+        Change::Language(Language::Nn),
+        Change::Reservation(true),
+        Change::Mailbox(Some(
+            Mailbox::parse("984661185", "ola.nordmann#9YDT").unwrap(),
+        )),
+    ];
+    for n in 0..5 {
+        let person = make::person(n);
+        let made = changes
+            .iter()
+            .map(|change| own_entry::change(&*w.store, &person, change, now));
+        for made in join_all(made).await {
+            made.unwrap();
+        }
+        let (_, after) = w.store.contact(&person).await.unwrap().unwrap();
+        let after: Value = serde_json::from_str(&after.document).unwrap();
+        let contact = &after["kontaktinformasjon"];
+        assert_eq!(contact["mobiltelefonnummer"], "+4741234567", "{after}");
+        assert_eq!(contact["epostadresse"], "ny@example.no", "{after}");
+        assert_eq!(after["spraak"], "nn", "{after}");
+        assert_eq!(after["reservasjon"], "JA", "{after}");
+        let mailbox = &after["digital_post"]["postkasseadresse"];
+        assert_eq!(mailbox, "ola.nordmann#9YDT", "{after}");
+    }
+
+    // Either she confirmed the number that she saw, or nothing.
+    let person = make::person(0);
+    let (other, later) = (
+        PhoneNumber::parse("98765432").unwrap(),
+        Timestamp(now.0 + 1),
+    );
+    let (other, confirm) = (Change::Mobile(other), Change::Confirm(Channel::Sms));
+    let (changed, confirmed) = tokio::join!(
+        own_entry::change(&*w.store, &person, &other, now),
+        own_entry::change(&*w.store, &person, &confirm, later),
+    );
+    changed.unwrap();
+    let (_, after) = w.store.contact(&person).await.unwrap().unwrap();
+    let after: Value = serde_json::from_str(&after.document).unwrap();
+    let contact = &after["kontaktinformasjon"];
+    assert_eq!(contact["mobiltelefonnummer"], "+4798765432", "{after}");
+    let verified = &contact["mobiltelefonnummer_sist_verifisert"];
+    match confirmed {
+        Ok(()) => {}
+        Err(ChangeError::Overtaken) => assert_eq!(*verified, now.to_string(), "{after}"),
+        Err(error) => panic!("{error}"),
+    }
 }

@@ -20,6 +20,9 @@ const PUT: &str = "INSERT INTO contact (person, document, change) \
     WHERE NOT EXISTS (SELECT FROM contact c \
         WHERE c.person = n.person AND c.document = n.document) \
     ON CONFLICT (person) DO UPDATE SET document = excluded.document, change = excluded.change";
+/// Of a person.
+const ONE: &str = "SELECT person, document, change FROM contact WHERE person = $1";
+const LAST: &str = "SELECT change FROM contact WHERE person = $1";
 const MOVE: &str = "UPDATE contact_change SET last = last + $1";
 const GET: &str = "SELECT person, document FROM contact WHERE person = ANY($1)";
 const AFTER: &str =
@@ -55,6 +58,30 @@ impl Contacts for PostgresStore {
         let persons: Vec<&str> = persons.iter().map(PersonNumber::expose).collect();
         let rows = self.fetch(sqlx::query(GET).bind(persons)).await?;
         rows.iter().map(contact).collect()
+    }
+
+    async fn contact(
+        &self,
+        person: &PersonNumber,
+    ) -> Result<Option<(i64, ContactRow)>, StoreError> {
+        let rows = self.fetch(sqlx::query(ONE).bind(person.expose())).await?;
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        Ok(Some((row.try_get(2).map_err(classify)?, contact(row)?)))
+    }
+
+    async fn replace_contact(
+        &self,
+        row: &ContactRow,
+        last: Option<i64>,
+    ) -> Result<bool, StoreError> {
+        let (person, document) = (row.person.expose().to_owned(), row.document.clone());
+        self.transact(move |connection| {
+            let (person, document) = (person.clone(), document.clone());
+            Box::pin(replace(connection, person, document, last))
+        })
+        .await
     }
 
     async fn contacts_after(
@@ -108,6 +135,25 @@ async fn put(
             .await?;
     }
     Ok(())
+}
+
+async fn replace(
+    connection: &mut PgConnection,
+    person: String,
+    document: String,
+    last: Option<i64>,
+) -> Result<bool, Fault> {
+    // Whoever changes anything holds this, so that what is read next stays as it is.
+    sqlx::query(HOLD).execute(&mut *connection).await?;
+    let now: Option<i64> = sqlx::query_scalar(LAST)
+        .bind(&person)
+        .fetch_optional(&mut *connection)
+        .await?;
+    if now != last {
+        return Ok(false);
+    }
+    put(connection, vec![person], vec![document]).await?;
+    Ok(true)
 }
 
 fn contact(row: &PgRow) -> Result<ContactRow, StoreError> {

@@ -26,6 +26,10 @@ const PUT: &str = "INSERT INTO contact (person, document, change)
 const GET: &str = "SELECT person, document FROM contact
     WHERE person IN (SELECT value FROM json_each(?1))";
 
+const ONE: &str = "SELECT change, person, document FROM contact WHERE person = ?1";
+
+const LAST: &str = "SELECT change FROM contact WHERE person = ?1";
+
 const AFTER: &str = "SELECT person, document FROM contact
     WHERE person > ?1 ORDER BY person LIMIT ?2";
 
@@ -70,6 +74,24 @@ async fn put(connection: &mut SqliteConnection, rows: Vec<(String, String)>) -> 
     Ok(Verdict::Commit(()))
 }
 
+async fn replace(
+    connection: &mut SqliteConnection,
+    row: (String, String),
+    last: Option<i64>,
+) -> Work<Verdict<bool>> {
+    let now: Option<i64> = sqlx::query_scalar(LAST)
+        .bind(&row.0)
+        .fetch_optional(&mut *connection)
+        .await?;
+    if now != last {
+        return Ok(Verdict::NothingToDo(false));
+    }
+    Ok(match put(connection, vec![row]).await? {
+        Verdict::Commit(()) => Verdict::Commit(true),
+        Verdict::NothingToDo(()) => Verdict::NothingToDo(true),
+    })
+}
+
 #[async_trait]
 impl Contacts for SqliteStore {
     async fn put_contacts(&self, rows: &[ContactRow]) -> Result<(), StoreError> {
@@ -97,6 +119,29 @@ impl Contacts for SqliteStore {
             .await
             .map_err(Failure::from)?;
         rows.into_iter().map(contact).collect()
+    }
+
+    async fn contact(
+        &self,
+        person: &PersonNumber,
+    ) -> Result<Option<(i64, ContactRow)>, StoreError> {
+        let row: Option<(i64, String, String)> = sqlx::query_as(ONE)
+            .bind(person.expose())
+            .fetch_optional(self.readers())
+            .await
+            .map_err(Failure::from)?;
+        row.map(|(change, person, document)| Ok((change, contact((person, document))?)))
+            .transpose()
+    }
+
+    async fn replace_contact(
+        &self,
+        row: &ContactRow,
+        last: Option<i64>,
+    ) -> Result<bool, StoreError> {
+        let row = (row.person.expose().to_owned(), row.document.clone());
+        self.decide(move |connection| Box::pin(replace(connection, row, last)))
+            .await
     }
 
     async fn contacts_after(

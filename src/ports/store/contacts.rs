@@ -40,6 +40,25 @@ pub trait Contacts: Send + Sync {
     /// [`StoreError`].
     async fn contacts(&self, persons: &[PersonNumber]) -> Result<Vec<ContactRow>, StoreError>;
 
+    /// A person, if there, with the number of the last change.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn contact(&self, person: &PersonNumber)
+    -> Result<Option<(i64, ContactRow)>, StoreError>;
+
+    /// As [`Self::put_contacts`] for one person, but only if `last` is still the number of their last
+    /// change (`None`: they are not there). `false`: it is not, and nothing was changed. However many
+    /// do this at once, MUST NOT replace a document that was not the one with that number.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn replace_contact(
+        &self,
+        row: &ContactRow,
+        last: Option<i64>,
+    ) -> Result<bool, StoreError>;
+
     /// All persons in order of their number, `limit` after `after`.
     ///
     /// # Errors

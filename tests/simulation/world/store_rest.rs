@@ -233,6 +233,29 @@ impl Contacts for FarStore {
         .await
     }
 
+    async fn contact(
+        &self,
+        person: &PersonNumber,
+    ) -> Result<Option<(i64, ContactRow)>, StoreError> {
+        let person = person.clone();
+        self.call("contact", async move |s: SqliteStore, _| {
+            s.contact(&person).await
+        })
+        .await
+    }
+
+    async fn replace_contact(
+        &self,
+        row: &ContactRow,
+        last: Option<i64>,
+    ) -> Result<bool, StoreError> {
+        let row = row.clone();
+        self.call("replace_contact", async move |s: SqliteStore, _| {
+            s.replace_contact(&row, last).await
+        })
+        .await
+    }
+
     async fn contacts_after(
         &self,
         after: Option<&PersonNumber>,
