@@ -11,7 +11,7 @@ use crate::support::Site;
 
 const SCOPE: &str = "krr:global/kontaktinformasjon.read";
 
-/// A running `register serve`.
+/// A running `register serve`, which ends with this value.
 struct Served {
     process: Child,
     url: String,
@@ -19,18 +19,22 @@ struct Served {
 
 impl Served {
     fn start(site: &Site) -> Self {
-        let mut process = site
+        let process = site
             .command(&["register", "serve", "--listen", "127.0.0.1:0", "--json"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let out = process.stdout.take().unwrap();
+            .spawn();
+        // Whatever fails from here on, the process ends.
+        let mut served = Self {
+            process: process.unwrap(),
+            url: String::new(),
+        };
+        let out = served.process.stdout.take().unwrap();
         // It goes on running: only the first document is waited for.
         let mut said = serde_json::Deserializer::from_reader(out).into_iter::<Value>();
         let said = said.next().unwrap().unwrap();
-        let url = said["url"].as_str().unwrap().to_owned();
-        Self { process, url }
+        served.url = said["url"].as_str().unwrap().to_owned();
+        served
     }
 }
 

@@ -1,4 +1,4 @@
-//! The register client against the fake register and the fake Maskinporten.
+//! The register client against the fake register, `register serve`, and the fake Maskinporten.
 #![expect(
     clippy::expect_used,
     clippy::panic,
@@ -12,5 +12,7 @@ mod refusals;
 mod signed;
 #[expect(unreachable_pub, reason = "a binary of tests has no outside")]
 mod support;
+#[expect(unreachable_pub, reason = "a binary of tests has no outside")]
+mod table;
 mod tokens;
 mod trail;

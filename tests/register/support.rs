@@ -1,21 +1,15 @@
 //! A register client, the fake register and the fake Maskinporten, and a clock that can be moved.
 
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use budstikke::adapters::access::{AccessChecker, AccessSettings};
 use budstikke::adapters::clock::SystemClock;
 use budstikke::adapters::entropy::SystemEntropy;
 use budstikke::adapters::jose::wire::{KeyName, RsaAlgorithm, SigningKey};
 use budstikke::adapters::krr::{Answers, Consumer, KrrRegister, KrrSettings};
-use budstikke::adapters::local_register::serve::{
-    self as served, RegisterServer, ServeSettings, Signer,
-};
 use budstikke::adapters::maskinporten::{AccessTokens, MaskinportenSettings};
-use budstikke::adapters::sqlite::{SqliteSettings, SqliteStore};
 use budstikke::domain::contact::Contact;
 use budstikke::domain::ids::AgencyId;
 use budstikke::domain::org_number::OrgNumber;
@@ -23,16 +17,14 @@ use budstikke::domain::person::PersonNumber;
 use budstikke::domain::time::Timestamp;
 use budstikke::ports::clock::{Clock, Monotonic};
 use budstikke::ports::register::{ContactRegister, Inquiry, LookedUp, RegisterError};
-use budstikke::ports::store::{ContactRow, Store};
 use budstikke::sandbox::keys;
-use budstikke::sandbox::krr::{Admission, KrrServer, Others, Person, Profile};
+use budstikke::sandbox::krr::{Admission, KrrFault, KrrServer, Others, Person};
 use budstikke::sandbox::maskinporten::{Client, ClientKey, Clients, MaskinportenServer};
-use tempfile::TempDir;
+
+use crate::table::Table;
 
 pub const SCOPE: &str = "krr:global/kontaktinformasjon.read";
 pub const DELEGATED: &str = "krr:global/kontaktinfo.read";
-/// Scopes that show a person whole.
-const EVERYTHING: [&str; 2] = [SCOPE, "krr:global/digitalpost.read"];
 pub const OSLO: &str = "958935420";
 pub const BERGEN: &str = "964338531";
 
@@ -82,9 +74,9 @@ pub struct Setup {
 /// Whose answers they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Of {
-    /// The sandbox's fake, with its knobs.
+    /// The sandbox's fake.
     Fake,
-    /// `budstikke register serve` over a table.
+    /// A process of `budstikke register serve`, behind the fake's misbehaviour.
     Table,
 }
 
@@ -109,77 +101,13 @@ impl Default for Setup {
     }
 }
 
-/// Everything.
+/// Everything. `krr` is what the client talks to, its knobs do what they say whosever answers they are.
 pub struct World {
     pub maskinporten: MaskinportenServer,
     pub krr: KrrServer,
     pub register: Arc<KrrRegister>,
     pub clock: Arc<HandClock>,
     table: Option<Table>,
-}
-
-/// The table and its server.
-struct Table {
-    store: Arc<dyn Store>,
-    server: RegisterServer,
-    _folder: TempDir,
-}
-
-impl Table {
-    /// With a person of every profile in it, as the fake has.
-    async fn new(issuer: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", folder.path().join("register.db").display());
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let settings = SqliteSettings {
-            url,
-            clock: Arc::clone(&clock),
-        };
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(settings).await.unwrap());
-        let access = AccessSettings {
-            issuer: issuer.to_owned(),
-            scope: String::new(),
-            audience: None,
-            keys: format!("{issuer}jwk").parse().unwrap(),
-            timeout: Duration::from_secs(10),
-        };
-        let checker = AccessChecker::new(access, Arc::clone(&clock)).unwrap();
-        let settings = ServeSettings {
-            store: Arc::clone(&store),
-            clock,
-            admission: served::Admission::Tokens(Arc::new(checker)),
-            signer: Some(Signer::new(keys::generate().unwrap(), None)),
-        };
-        let any_port = (Ipv4Addr::LOCALHOST, 0).into();
-        let server = RegisterServer::start(any_port, settings).await.unwrap();
-        let table = Self {
-            store,
-            server,
-            _folder: folder,
-        };
-        for profile in Profile::ALL {
-            // Whom the register does not know is in no table.
-            if *profile != Profile::NotRegistered {
-                table.add(&[Person::of(*profile)]).await;
-            }
-        }
-        table
-    }
-
-    async fn add(&self, persons: &[Person]) {
-        let rows: Vec<ContactRow> = persons
-            .iter()
-            .map(|person| ContactRow {
-                person: person.number().clone(),
-                document: person.shown_to(&EVERYTHING.map(str::to_owned)).to_string(),
-            })
-            .collect();
-        self.store.put_contacts(&rows).await.unwrap();
-    }
-
-    fn url(&self) -> String {
-        format!("http://{}", self.server.address())
-    }
 }
 
 impl World {
@@ -203,18 +131,24 @@ impl World {
         let maskinporten = MaskinportenServer::start(Clients::Registered(vec![client]))
             .await
             .unwrap();
-        let krr = KrrServer::start(Admission::Tokens(maskinporten.tokens()))
-            .await
-            .unwrap();
-        let clock = Arc::new(HandClock::default());
+        let admission = Admission::Tokens(maskinporten.tokens());
         let table = match setup.of {
             Of::Fake => None,
-            Of::Table => Some(Table::new(&maskinporten.issuer()).await),
+            Of::Table => Some(Table::new(&maskinporten.issuer(), setup.signed).await),
         };
-        let (url, keys_url) = match &table {
-            None => (krr.url(), krr.keys_url()),
-            Some(table) => (table.url(), format!("{}/jwks", table.url())),
+        let (krr, keys_url) = match &table {
+            None => {
+                let krr = KrrServer::start(admission).await.unwrap();
+                let keys_url = krr.keys_url();
+                (krr, keys_url)
+            }
+            Some(table) => {
+                let krr = KrrServer::start_before(table.address, admission);
+                (krr.await.unwrap(), format!("http://{}/jwks", table.address))
+            }
         };
+        let clock = Arc::new(HandClock::default());
+        let url = krr.url();
         let at = (url.as_str(), keys_url.as_str());
         let register = client_of(&maskinporten, at, &clock, key, name, setup);
         Self {
@@ -243,11 +177,6 @@ impl World {
                 table.add(&persons).await;
             }
         }
-    }
-
-    /// How many calls there were, where they are counted.
-    pub fn calls(&self) -> Option<usize> {
-        self.table.is_none().then(|| self.krr.calls().count())
     }
 
     pub async fn look_up(&self, persons: &[PersonNumber]) -> Result<Vec<Contact>, RegisterError> {
@@ -344,4 +273,10 @@ pub fn pause_of(error: &RegisterError) -> Duration {
             panic!("not unavailable: {}", told(error))
         }
     }
+}
+
+/// Only who is kept hanging need wait for the deadline.
+pub fn patience(fault: &KrrFault) -> Duration {
+    let hangs = *fault == KrrFault::Hang;
+    Duration::from_secs(if hangs { 2 } else { 30 })
 }

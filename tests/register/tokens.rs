@@ -8,7 +8,7 @@ use budstikke::sandbox::krr::KrrFault;
 use budstikke::sandbox::maskinporten::TokenFault;
 use futures::future::join_all;
 
-use crate::support::{BERGEN, DELEGATED, OSLO, Setup, World, agencies, inquiry, some, told};
+use crate::support::{BERGEN, DELEGATED, OSLO, Of, Setup, World, agencies, inquiry, some, told};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_token_is_fetched_for_many_waiters() {
@@ -64,32 +64,35 @@ async fn every_digest_and_both_ways_to_name_the_key_are_taken() {
 
 #[tokio::test]
 async fn whoever_sends_for_an_agency_asks_in_its_name_and_needs_its_delegation() {
-    let world = World::with(Setup {
-        consumer: agencies(),
-        scope: DELEGATED,
-        ..Setup::default()
-    })
-    .await;
-    world.ask().await.unwrap();
-    world.ask().await.unwrap();
-    let calls = world.krr.calls().all();
-    assert!(
-        calls
-            .iter()
-            .all(|call| call.consumer.as_deref() == Some(OSLO))
-    );
-    assert_eq!(world.maskinporten.granted(), 1);
+    for of in Of::BOTH {
+        let world = World::with(Setup {
+            consumer: agencies(),
+            scope: DELEGATED,
+            of,
+            ..Setup::default()
+        })
+        .await;
+        world.ask().await.unwrap();
+        world.ask().await.unwrap();
+        let calls = world.krr.calls().all();
+        assert!(
+            calls
+                .iter()
+                .all(|call| call.consumer.as_deref() == Some(OSLO))
+        );
+        assert_eq!(world.maskinporten.granted(), 1);
 
-    // Bergen has delegated nothing, which is not Oslo's concern.
-    let refused = world.register.lookup(&inquiry("bergen"), &some(1)).await;
-    let error = refused.whole().unwrap_err();
-    assert!(told(&error).contains("MP-251"), "{error}");
-    assert!(told(&error).contains("delegated"), "{error}");
-    world.ask().await.unwrap();
+        // Bergen has delegated nothing, which is not Oslo's concern.
+        let refused = world.register.lookup(&inquiry("bergen"), &some(1)).await;
+        let error = refused.whole().unwrap_err();
+        assert!(told(&error).contains("MP-251"), "{error}");
+        assert!(told(&error).contains("delegated"), "{error}");
+        world.ask().await.unwrap();
 
-    let unknown = world.register.lookup(&inquiry("stavanger"), &some(1)).await;
-    assert!(told(&unknown.whole().unwrap_err()).contains("stavanger"));
-    assert_ne!(OSLO, BERGEN);
+        let unknown = world.register.lookup(&inquiry("stavanger"), &some(1)).await;
+        assert!(told(&unknown.whole().unwrap_err()).contains("stavanger"));
+        assert_ne!(OSLO, BERGEN);
+    }
 }
 
 #[tokio::test]
@@ -117,37 +120,41 @@ async fn a_token_is_renewed_before_it_ends_and_the_old_one_serves_if_that_fails(
 
 #[tokio::test]
 async fn a_refused_token_is_replaced_once() {
-    let world = World::new().await;
-    world.ask().await.unwrap();
-    world.maskinporten.tokens().withdraw_all();
-    world.ask().await.unwrap();
-    assert_eq!(world.maskinporten.granted(), 2);
-    let statuses: Vec<u16> = world
-        .krr
-        .calls()
-        .all()
-        .iter()
-        .map(|call| call.status)
-        .collect();
-    assert_eq!(statuses, [200, 401, 200]);
+    for of in Of::BOTH {
+        let world = World::of(of).await;
+        world.ask().await.unwrap();
+        world.maskinporten.tokens().withdraw_all();
+        world.ask().await.unwrap();
+        assert_eq!(world.maskinporten.granted(), 2);
+        let statuses: Vec<u16> = world
+            .krr
+            .calls()
+            .all()
+            .iter()
+            .map(|call| call.status)
+            .collect();
+        assert_eq!(statuses, [200, 401, 200]);
+    }
 }
 
 #[tokio::test]
 async fn a_register_that_takes_no_token_at_all_is_not_asked_again_for_a_minute() {
-    let world = World::new().await;
-    world
-        .krr
-        .turn(|knobs| knobs.always = Some(KrrFault::Unauthorized401));
-    let error = world.ask().await.unwrap_err();
-    assert!(matches!(&error, RegisterError::Forbidden(_)), "{error:?}");
-    assert!(told(&error).contains("environment"), "{error}");
-    assert!(world.ask().await.is_err());
-    assert_eq!(world.krr.calls().count(), 2);
-    assert_eq!(world.maskinporten.granted(), 2);
+    for of in Of::BOTH {
+        let world = World::of(of).await;
+        world
+            .krr
+            .turn(|knobs| knobs.always = Some(KrrFault::Unauthorized401));
+        let error = world.ask().await.unwrap_err();
+        assert!(matches!(&error, RegisterError::Forbidden(_)), "{error:?}");
+        assert!(told(&error).contains("environment"), "{error}");
+        assert!(world.ask().await.is_err());
+        assert_eq!(world.krr.calls().count(), 2);
+        assert_eq!(world.maskinporten.granted(), 2);
 
-    world.krr.turn(|knobs| knobs.always = None);
-    world.clock.pass(Duration::from_secs(80));
-    world.ask().await.unwrap();
+        world.krr.turn(|knobs| knobs.always = None);
+        world.clock.pass(Duration::from_secs(80));
+        world.ask().await.unwrap();
+    }
 }
 
 #[tokio::test]

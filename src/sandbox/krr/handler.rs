@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
+use axum::body::Bytes;
 use axum::extract::{ConnectInfo, State};
 use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
@@ -17,10 +17,12 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::calls::{Call, Calls};
+use super::distort;
 use super::knobs::{KrrFault, KrrKnobs, Others};
 use super::person::Person;
 use super::server::Admission;
 use super::signer::Signer;
+use super::upstream::Upstream;
 use crate::adapters::krr::wire::{CONTACT_SCOPES, JOSE, Request};
 use crate::domain::person::PersonNumber;
 use crate::sandbox::connection::Grip;
@@ -33,6 +35,8 @@ pub(super) struct Shared {
     pub(super) knobs: Arc<RwLock<KrrKnobs>>,
     pub(super) calls: Calls,
     pub(super) signer: Signer,
+    /// The register that answers in our stead.
+    pub(super) upstream: Option<Upstream>,
     pub(super) closing: CancellationToken,
 }
 
@@ -56,7 +60,7 @@ pub(super) async fn look_up(
     State(shared): State<Shared>,
     ConnectInfo(grip): ConnectInfo<Grip>,
     headers: HeaderMap,
-    body: Result<Json<Request>, JsonRejection>,
+    body: Bytes,
 ) -> Response {
     shared.calls.begin();
     let caller = shared.admit(&headers);
@@ -70,15 +74,35 @@ pub(super) async fn look_up(
     if !knobs.latency.is_zero() {
         tokio::time::sleep(knobs.latency).await;
     }
-    let request = body.ok().map(|Json(request)| request);
+    let is_json = text(&headers, &CONTENT_TYPE).starts_with("application/json");
+    let request: Option<Request> = serde_json::from_slice(&body).ok().filter(|_| is_json);
     let asked = request
         .as_ref()
         .map_or(0, |one| one.personidentifikatorer.len());
     let accept = text(&headers, &ACCEPT).to_owned();
     let consumer = caller.as_ref().and_then(|caller| caller.consumer.clone());
-    let response = shared
-        .answer(caller, request, &knobs, fault, &accept, &grip)
-        .await;
+    let fault = fault.as_ref();
+    let response = match shared.refuse(fault, &grip).await {
+        Some(response) => response,
+        None => match admitted(caller, request, &knobs) {
+            Ok(asked) => match shared.upstream {
+                None => shared.answer(&asked, &knobs, fault, &accept),
+                Some(upstream) => {
+                    let signed = fault != Some(&KrrFault::Unsigned);
+                    let accept = if signed { &accept } else { "application/json" };
+                    let answer = upstream.ask(&headers, accept, body).await;
+                    let answer = answer
+                        .ok()
+                        .and_then(|one| one.distorted(&asked, &knobs, fault));
+                    answer.map_or_else(
+                        || StatusCode::BAD_GATEWAY.into_response(),
+                        IntoResponse::into_response,
+                    )
+                }
+            },
+            Err(status) => status.into_response(),
+        },
+    };
     shared.calls.end(Call {
         persons: asked,
         status: response.status().as_u16(),
@@ -123,38 +147,6 @@ impl Shared {
         }
     }
 
-    async fn answer(
-        &self,
-        caller: Option<Caller>,
-        request: Option<Request>,
-        knobs: &KrrKnobs,
-        fault: Option<KrrFault>,
-        accept: &str,
-        grip: &Grip,
-    ) -> Response {
-        if let Some(response) = self.refuse(fault.as_ref(), grip).await {
-            return response;
-        }
-        let Some(caller) = caller else {
-            return StatusCode::UNAUTHORIZED.into_response();
-        };
-        let is_ours = |scope: &String| scope.starts_with("krr:global/");
-        let shut_out = caller
-            .consumer
-            .as_ref()
-            .is_some_and(|one| knobs.shut_out.contains(one));
-        if shut_out || !caller.scopes.iter().any(is_ours) {
-            return StatusCode::FORBIDDEN.into_response();
-        }
-        let Some(numbers) = request.and_then(|request| read(&request, knobs)) else {
-            return (StatusCode::BAD_REQUEST, "bad request").into_response();
-        };
-        let persons = self.find(&numbers, &caller.scopes, knobs, fault.as_ref());
-        let answer = json!({ "personer": persons });
-        let written = self.write(&answer, accept, fault.as_ref());
-        written.unwrap_or_else(|_no_key| StatusCode::INTERNAL_SERVER_ERROR.into_response())
-    }
-
     /// The faults that leave no answer.
     async fn refuse(&self, fault: Option<&KrrFault>, grip: &Grip) -> Option<Response> {
         let response = match fault? {
@@ -183,57 +175,38 @@ impl Shared {
             | KrrFault::HalfLeftOut
             | KrrFault::Stranger
             | KrrFault::Contradiction
+            | KrrFault::Without(_)
             | KrrFault::ForgedSignature
             | KrrFault::Unsigned => return None,
         };
         Some(response)
     }
 
-    /// In another order than asked, as the order promises nothing.
-    fn find(
+    /// Our own answer, in another order than asked, as the order promises nothing.
+    fn answer(
         &self,
-        numbers: &[PersonNumber],
-        scopes: &[String],
+        asked: &Asked,
         knobs: &KrrKnobs,
         fault: Option<&KrrFault>,
-    ) -> Vec<Value> {
-        let known = self.persons.read();
-        let mut persons: Vec<Value> = numbers
-            .iter()
-            .rev()
-            .filter(|number| !knobs.left_out.contains(number))
-            .map(|number| match (known.get(number), knobs.others) {
-                (Some(person), _) => person.shown_to(scopes),
-                (None, Others::Ordinary) => Person::ordinary(number.clone()).shown_to(scopes),
-                (None, Others::NotRegistered) => {
-                    Person::not_registered(number.clone()).shown_to(scopes)
-                }
-            })
-            .collect();
-        match fault {
-            Some(KrrFault::Nobody) => persons.clear(),
-            Some(KrrFault::HalfLeftOut) => {
-                let mut keep = false;
-                persons.retain(|_| {
-                    keep = !keep;
-                    keep
-                });
-            }
-            Some(KrrFault::Stranger) => {
-                let stranger = Person::ordinary(PersonNumber::synthetic(26_500_000));
-                persons.push(stranger.shown_to(scopes));
-            }
-            Some(KrrFault::Contradiction) => {
-                let again = numbers.iter().map(|number| {
-                    Person::ordinary(number.clone())
-                        .with("reservasjon", "JA")
-                        .shown_to(scopes)
-                });
-                persons.extend(again);
-            }
-            Some(_) | None => {}
-        }
-        persons
+        accept: &str,
+    ) -> Response {
+        let Asked { numbers, scopes } = asked;
+        let mut persons: Vec<Value> = {
+            let known = self.persons.read();
+            let persons = numbers.iter().rev();
+            persons
+                .map(|number| match (known.get(number), knobs.others) {
+                    (Some(person), _) => person.shown_to(scopes),
+                    (None, Others::Ordinary) => Person::ordinary(number.clone()).shown_to(scopes),
+                    (None, Others::NotRegistered) => {
+                        Person::not_registered(number.clone()).shown_to(scopes)
+                    }
+                })
+                .collect()
+        };
+        distort::persons(&mut persons, asked, knobs, fault);
+        let written = self.write(&json!({ "personer": persons }), accept, fault);
+        written.unwrap_or_else(|_no_key| StatusCode::INTERNAL_SERVER_ERROR.into_response())
     }
 
     fn write(
@@ -250,12 +223,42 @@ impl Shared {
             };
             return Ok(([(CONTENT_TYPE, JOSE)], text).into_response());
         }
-        let mut text = answer.to_string();
+        let mut text = answer.to_string().into_bytes();
         if fault == Some(&KrrFault::CutShort) {
-            text.truncate(text.len() / 2);
+            text = distort::half(&text);
         }
         Ok(([(CONTENT_TYPE, "application/json")], text).into_response())
     }
+}
+
+/// A request that may be answered.
+pub(super) struct Asked {
+    pub(super) numbers: Vec<PersonNumber>,
+    /// Of the caller's token.
+    pub(super) scopes: Vec<String>,
+}
+
+/// Whether it may be.
+fn admitted(
+    caller: Option<Caller>,
+    request: Option<Request>,
+    knobs: &KrrKnobs,
+) -> Result<Asked, StatusCode> {
+    let caller = caller.ok_or(StatusCode::UNAUTHORIZED)?;
+    let is_ours = |scope: &String| scope.starts_with("krr:global/");
+    let shut_out = caller
+        .consumer
+        .as_ref()
+        .is_some_and(|one| knobs.shut_out.contains(one));
+    if shut_out || !caller.scopes.iter().any(is_ours) {
+        return Err(StatusCode::FORBIDDEN);
+    }
+    let numbers = request.and_then(|request| read(&request, knobs));
+    let numbers = numbers.ok_or(StatusCode::BAD_REQUEST)?;
+    Ok(Asked {
+        numbers,
+        scopes: caller.scopes,
+    })
 }
 
 /// Whom the request asks about; `None` is a bad request.

@@ -40,6 +40,8 @@ pub enum KrrFault {
     Stranger,
     /// 200 with everybody twice, the second time reserved.
     Contradiction,
+    /// 200 with these fields left out of everybody.
+    Without(&'static [&'static str]),
     /// 200 signed with another key than it says.
     ForgedSignature,
     /// 200 not signed, though asked for.
@@ -66,7 +68,7 @@ pub struct KrrKnobs {
     pub latency: Duration,
     /// Persons in one call at most; above it is 400.
     pub most: usize,
-    /// What becomes of numbers that are on no list.
+    /// What becomes of numbers that are on no list; before a real register it knows that itself.
     pub others: Others,
     /// A batch with one of them in it is 400.
     pub poisoned: HashSet<PersonNumber>,

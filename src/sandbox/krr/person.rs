@@ -10,7 +10,7 @@ use crate::domain::person::PersonNumber;
 use crate::sandbox::wall::now;
 
 /// What the scopes of [`CONTACT_SCOPES`] give.
-const CONTACT_FIELDS: [&str; 4] = [
+pub const CONTACT_FIELDS: [&str; 4] = [
     "kontaktinformasjon",
     "varslingsstatus",
     "spraak",
@@ -90,15 +90,6 @@ impl Person {
         document.insert("status".into(), "IKKE_REGISTRERT".into());
         document.insert("varslingsstatus".into(), "KAN_IKKE_VARSLES".into());
         Self { number, document }
-    }
-
-    /// Somebody active whose addresses are not given for lack of a scope.
-    pub fn without_group(number: PersonNumber) -> Self {
-        let mut person = Self::ordinary(number);
-        for field in CONTACT_FIELDS {
-            person.document.remove(field);
-        }
-        person
     }
 
     /// The person of a profile.

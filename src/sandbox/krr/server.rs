@@ -18,6 +18,7 @@ use super::knobs::KrrKnobs;
 use super::person::Person;
 use super::profile::Profile;
 use super::signer::Signer;
+use super::upstream::Upstream;
 use crate::adapters::krr::wire::PATH;
 use crate::sandbox::connection::{Grip, ResettableListener};
 use crate::sandbox::maskinporten::Tokens;
@@ -51,11 +52,29 @@ impl KrrServer {
         Self::start_on((Ipv4Addr::LOCALHOST, 0).into(), admission).await
     }
 
+    /// Starts before a register that listens on `upstream`, on loopback without TLS: answers are its
+    /// own, misbehaviour and refusals are ours.
+    ///
+    /// # Errors
+    /// When no port can be had.
+    pub async fn start_before(upstream: SocketAddr, admission: Admission) -> io::Result<Self> {
+        let any_port = (Ipv4Addr::LOCALHOST, 0).into();
+        Self::start_with(any_port, admission, Some(Upstream(upstream))).await
+    }
+
     /// Starts on `address`.
     ///
     /// # Errors
     /// When the address cannot be listened on.
     pub async fn start_on(address: SocketAddr, admission: Admission) -> io::Result<Self> {
+        Self::start_with(address, admission, None).await
+    }
+
+    async fn start_with(
+        address: SocketAddr,
+        admission: Admission,
+        upstream: Option<Upstream>,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let tasks = TaskTracker::new();
@@ -68,6 +87,7 @@ impl KrrServer {
             knobs: Arc::new(RwLock::new(KrrKnobs::default())),
             calls: Calls::default(),
             signer: Signer::default(),
+            upstream,
             closing: closing.clone(),
         };
         let router = Router::new()
