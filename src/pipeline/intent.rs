@@ -38,7 +38,7 @@ const GATHER: Duration = Duration::from_millis(4);
 /// So long while the line has enough to do meanwhile; less than what tries may queue for.
 const GROWS: Duration = Duration::from_millis(25);
 
-/// A line without a slot within reach is left alone until its next one and this much longer.
+/// A line without a slot within reach is left alone until its next one and about this much longer.
 const COLLECT: Duration = Duration::from_millis(80);
 
 /// An agency whose own rate is used up is passed over at most so long before it is asked for again.
@@ -249,7 +249,10 @@ impl Pump {
         }
         self.ready.put_back(self.channel, rest);
         // Some slots at once are worth a transaction, one is not: the horizon is longer than this.
-        let again = |next_in: Duration, most| read_at.plus(next_in.min(most) + COLLECT);
+        // Workers that all came back at the same moment would let the quickest have most slots, and
+        // what waits in the hands of the others would wait for long.
+        let collect = COLLECT.mul_f64(0.5 + 1.5 * self.deps.entropy.unit());
+        let again = |next_in: Duration, most| read_at.plus(next_in.min(most) + collect);
         for (agency, next_in) in intents.agencies {
             let until = again(next_in, CLOSED_AT_MOST);
             self.ready.close(self.channel, agency, until);
