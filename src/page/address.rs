@@ -57,6 +57,15 @@ fn done(word: &str, what: &str) -> Response {
     Redirect::to(&format!("/page/me?done={word}{what}")).into_response()
 }
 
+/// Of a form that is shown, again if something is wrong with what was typed.
+const fn status(is_wrong: bool) -> StatusCode {
+    if is_wrong {
+        StatusCode::UNPROCESSABLE_ENTITY
+    } else {
+        StatusCode::OK
+    }
+}
+
 /// The form, with what is wrong with what was typed.
 async fn form(
     state: &PageState,
@@ -74,10 +83,7 @@ async fn form(
         typed => wrong.map(|(_, typed)| typed),
         error => wrong.map(|(error, _)| error),
     };
-    let status = match wrong {
-        Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        None => StatusCode::OK,
-    };
+    let status = status(wrong.is_some());
     Ok(state
         .views()
         .page(Template::Address, language, status, context))
@@ -94,8 +100,7 @@ pub(super) async fn edit(
         let channel = channel(&state, &kind)?;
         form(&state, language, &visitor, channel, None).await
     };
-    page.await
-        .unwrap_or_else(|problem| problem.show(&state, language))
+    Problem::or_show(page, &state, language).await
 }
 
 /// `POST /page/address/{kind}`: sends a code.
@@ -123,8 +128,7 @@ pub(super) async fn send(
             }
         }
     };
-    page.await
-        .unwrap_or_else(|problem| problem.show(&state, language))
+    Problem::or_show(page, &state, language).await
 }
 
 /// The form for the code; without a code that is good for something, the form for the address.
@@ -154,10 +158,7 @@ async fn code_form(
         error => wrong.map(|(error, _)| error),
         left => wrong.map(|(_, left)| left),
     };
-    let status = match wrong {
-        Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        None => StatusCode::OK,
-    };
+    let status = status(wrong.is_some());
     Ok(state
         .views()
         .page(Template::Code, language, status, context))
@@ -174,8 +175,7 @@ pub(super) async fn ask(
         let channel = channel(&state, &kind)?;
         code_form(&state, language, &visitor, channel, None).await
     };
-    page.await
-        .unwrap_or_else(|problem| problem.show(&state, language))
+    Problem::or_show(page, &state, language).await
 }
 
 /// `POST /page/address/{kind}/code`: keeps the address if the code is right.
@@ -211,8 +211,7 @@ pub(super) async fn take(
             }
         }
     };
-    page.await
-        .unwrap_or_else(|problem| problem.show(&state, language))
+    Problem::or_show(page, &state, language).await
 }
 
 /// `POST /page/address/{kind}/confirm`: it is still the person's.
@@ -228,8 +227,7 @@ pub(super) async fn confirm(
         register::change(&state, &submitted.visitor.person, &change).await?;
         Ok(done(word(channel), "-confirmed"))
     };
-    page.await
-        .unwrap_or_else(|problem: Problem| problem.show(&state, language))
+    Problem::or_show(page, &state, language).await
 }
 
 /// `POST /page/address/{kind}/remove`: the person has none any more.
@@ -245,6 +243,5 @@ pub(super) async fn remove(
         register::change(&state, &submitted.visitor.person, &change).await?;
         Ok(done(word(channel), "-removed"))
     };
-    page.await
-        .unwrap_or_else(|problem: Problem| problem.show(&state, language))
+    Problem::or_show(page, &state, language).await
 }

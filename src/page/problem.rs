@@ -104,6 +104,16 @@ impl Problem {
         response
     }
 
+    /// The page, or that of the problem.
+    pub(super) async fn or_show(
+        page: impl Future<Output = Result<Response, Self>>,
+        state: &PageState,
+        language: Language,
+    ) -> Response {
+        page.await
+            .unwrap_or_else(|problem| problem.show(state, language))
+    }
+
     /// The page in the language of the request.
     pub(super) async fn show_for(self, parts: &mut Parts, state: &PageState) -> Response {
         let Ok(Shown(language)) = Shown::from_request_parts(parts, state).await;

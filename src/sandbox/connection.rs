@@ -7,10 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
+use axum::Router;
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// A handler's grip on its connection.
 #[derive(Debug, Clone, Default)]
@@ -27,9 +30,30 @@ impl Grip {
     }
 }
 
+/// Serves `router` on connections that can be reset, as one of `tasks`, until `closing`; `what` is the
+/// name of the whole in words.
+pub(in crate::sandbox) fn serve(
+    tasks: &TaskTracker,
+    listener: TcpListener,
+    router: Router,
+    closing: CancellationToken,
+    what: &'static str,
+) {
+    tasks.spawn(async move {
+        let serving = axum::serve(
+            ResettableListener(listener),
+            router.into_make_service_with_connect_info::<Grip>(),
+        )
+        .with_graceful_shutdown(closing.cancelled_owned());
+        if let Err(error) = serving.await {
+            tracing::error!(%error, "{what} stopped");
+        }
+    });
+}
+
 /// A TCP listener whose connections can be reset.
 #[derive(Debug)]
-pub(in crate::sandbox) struct ResettableListener(pub(super) TcpListener);
+struct ResettableListener(TcpListener);
 
 impl Listener for ResettableListener {
     type Io = Resettable;

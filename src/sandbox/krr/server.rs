@@ -20,7 +20,7 @@ use super::profile::Profile;
 use super::signer::Signer;
 use super::upstream::Upstream;
 use crate::adapters::krr::wire::PATH;
-use crate::sandbox::connection::{Grip, ResettableListener};
+use crate::sandbox::connection::serve;
 use crate::sandbox::maskinporten::Tokens;
 
 /// How long stopping waits for what is going on.
@@ -94,16 +94,7 @@ impl KrrServer {
             .route(PATH, post(handler::look_up))
             .route("/jwks", get(handler::key_set))
             .with_state(shared.clone());
-        tasks.spawn(async move {
-            let serving = axum::serve(
-                ResettableListener(listener),
-                router.into_make_service_with_connect_info::<Grip>(),
-            )
-            .with_graceful_shutdown(closing.cancelled_owned());
-            if let Err(error) = serving.await {
-                tracing::error!(%error, "the sandbox register stopped");
-            }
-        });
+        serve(&tasks, listener, router, closing, "the sandbox register");
         Ok(Self {
             address,
             shared,

@@ -20,7 +20,7 @@ use super::issuer::{Issuer, access_claims};
 use super::knobs::MaskinportenKnobs;
 use super::tokens::Tokens;
 use crate::adapters::jose::wire::{RsaAlgorithm, SigningKey};
-use crate::sandbox::connection::{Grip, ResettableListener};
+use crate::sandbox::connection::serve;
 
 /// How long stopping waits for what is going on.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -69,16 +69,13 @@ impl MaskinportenServer {
             .route("/token", post(handler::token))
             .route("/jwk", get(handler::key_set))
             .with_state(shared.clone());
-        tasks.spawn(async move {
-            let serving = axum::serve(
-                ResettableListener(listener),
-                router.into_make_service_with_connect_info::<Grip>(),
-            )
-            .with_graceful_shutdown(closing.cancelled_owned());
-            if let Err(error) = serving.await {
-                tracing::error!(%error, "the sandbox Maskinporten stopped");
-            }
-        });
+        serve(
+            &tasks,
+            listener,
+            router,
+            closing,
+            "the sandbox Maskinporten",
+        );
         Ok(Self { shared, tasks })
     }
 

@@ -18,7 +18,7 @@ use super::inbox::Inbox;
 use super::knobs::Knobs;
 use super::reports::Reporter;
 use crate::adapters::sms::wire::GatewayKind;
-use crate::sandbox::connection::{Grip, ResettableListener};
+use crate::sandbox::connection::serve;
 
 /// How long stopping waits for what is going on.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -61,16 +61,7 @@ impl SmsServer {
             .route("/sms", post(handler::json))
             .route("/cgi-bin/sendsms", get(handler::kannel))
             .with_state(shared.clone());
-        tasks.spawn(async move {
-            let serving = axum::serve(
-                ResettableListener(listener),
-                router.into_make_service_with_connect_info::<Grip>(),
-            )
-            .with_graceful_shutdown(closing.cancelled_owned());
-            if let Err(error) = serving.await {
-                tracing::error!(%error, "the sandbox SMS gateway stopped");
-            }
-        });
+        serve(&tasks, listener, router, closing, "the sandbox SMS gateway");
         Ok(Self {
             address,
             shared,
