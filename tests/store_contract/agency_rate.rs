@@ -141,6 +141,8 @@ pub async fn many_at_once_on_two_gateways_stay_within_both_agencies_rates(w: Wor
     let bound = RATE * elapsed.as_secs_f64() + 1.0;
     for granted in granted {
         assert!(f64::from(granted) <= bound, "{granted} of {bound}");
-        assert!(granted >= 25, "{granted}");
+        // 25 are within reach at once. A gateway's cursor may be at the other agency's horizon
+        // already, 250 ms on, and has 100 ms saved up: 15 of one agency may be lost between them.
+        assert!(granted >= 10, "{granted}");
     }
 }
