@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
+use reqwest::Method;
 use serde_json::Value;
 
 use super::book::{Promise, by_text};
@@ -74,6 +75,12 @@ pub(crate) async fn reach(world: &World, case: Case) -> anyhow::Result<Verdict> 
     let mut problems = Vec::new();
     let missing = told.missing(&promises);
     complain(&mut problems, "nothing final was told of", &missing);
+    if !missing.is_empty() {
+        for (agency, feed) in AGENCIES.iter().zip(&world.feeds) {
+            let queue = queue(world, agency).await;
+            problems.push(format!("what {agency} was told: {}; {queue}", feed.state()));
+        }
+    }
     if !fresh(world).await? {
         problems.push("a fresh urgent message did not get through in time".to_owned());
     }
@@ -105,6 +112,21 @@ pub(crate) async fn reach(world: &World, case: Case) -> anyhow::Result<Verdict> 
         drain,
         problems,
     })
+}
+
+/// What the broker says about an agency's queue of events.
+async fn queue(world: &World, agency: &str) -> String {
+    let Some(broker) = &world.fleet.broker else {
+        return "no broker".to_owned();
+    };
+    let path = format!("queues/{}/budstikke.events.{agency}", broker.vhost);
+    match world.fleet.manage(Method::GET, &path, None).await {
+        Ok(queue) => format!(
+            "its queue: {} ready, {} unacknowledged, {} consumers",
+            queue["messages_ready"], queue["messages_unacknowledged"], queue["consumers"]
+        ),
+        Err(error) => format!("{error:#}"),
+    }
 }
 
 /// Tells the first few of a kind.

@@ -19,6 +19,8 @@ use super::fleet::Fleet;
 #[derive(Debug)]
 pub(crate) struct Feed {
     events: Arc<Mutex<Vec<Value>>>,
+    /// Why the reading of the queue ended, each time.
+    ends: Arc<Mutex<Vec<String>>>,
     _task: AbortOnDropHandle<()>,
 }
 
@@ -44,6 +46,7 @@ impl Feed {
         });
         Self {
             events,
+            ends: Arc::default(),
             _task: AbortOnDropHandle::new(task),
         }
     }
@@ -57,16 +60,22 @@ impl Feed {
         let url = broker.url_of(agency)?;
         let queue = format!("budstikke.events.{agency}");
         let events: Arc<Mutex<Vec<Value>>> = Arc::default();
-        let all = Arc::clone(&events);
+        let ends: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (all, why) = (Arc::clone(&events), Arc::clone(&ends));
         let task = tokio::spawn(async move {
             loop {
                 // A broker that is away is waited for.
-                drop(consume(&url, &queue, &all).await);
+                let end = match consume(&url, &queue, &all).await {
+                    Ok(()) => "the broker ended it".to_owned(),
+                    Err(error) => error.to_string(),
+                };
+                why.lock().push(end);
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         });
         Ok(Self {
             events,
+            ends,
             _task: AbortOnDropHandle::new(task),
         })
     }
@@ -74,6 +83,17 @@ impl Feed {
     /// Everything so far.
     pub(crate) fn events(&self) -> Vec<Value> {
         self.events.lock().clone()
+    }
+
+    /// What may explain that something is missing.
+    pub(crate) fn state(&self) -> String {
+        let ends = self.ends.lock();
+        format!(
+            "{} events read, {} times interrupted, the last time by: {}",
+            self.events.lock().len(),
+            ends.len(),
+            ends.last().map_or("nothing", String::as_str)
+        )
     }
 
     /// Everything so far of one type, without the prefix.

@@ -70,17 +70,21 @@ async fn trickles() {
 }
 
 #[tokio::test]
-async fn swallows_replies_and_goes_on_afterwards() {
+async fn swallows_replies_and_carries_nothing_after_the_gap() {
     let proxy = Proxy::start(echo().await).await.unwrap();
     let mut stream = through(&proxy).await;
     say(&mut stream, b"hello").await.unwrap();
+    let mut idle = through(&proxy).await;
+    say(&mut idle, b"hello").await.unwrap();
     proxy.set(Trouble::Swallow(Direction::Reply));
     stream.write_all(b"lost").await.unwrap();
     while proxy.counters().swallowed() < 4 {
         tokio::task::yield_now().await;
     }
     proxy.set(Trouble::None);
-    assert_eq!(say(&mut stream, b"again").await.unwrap(), b"again");
+    let end = stream.read(&mut [0; 8]).await.unwrap_err();
+    assert_eq!(end.kind(), ErrorKind::ConnectionReset);
+    assert_eq!(say(&mut idle, b"again").await.unwrap(), b"again");
 }
 
 #[tokio::test]

@@ -29,7 +29,8 @@ pub enum Trouble {
     Delay(Duration),
     /// No more than so many bytes per second and direction.
     Trickle(u32),
-    /// Bytes of one direction disappear; the connection stands.
+    /// Bytes of one direction disappear; the connection stands, and is reset when the trouble is over:
+    /// TCP never carries what comes after a gap (RFC 9293, 3.10.7.4), so no program has to cope with it.
     Swallow(Direction),
     /// After so many bytes in one direction, counted from the connection's beginning, it is ended.
     CutAfter {

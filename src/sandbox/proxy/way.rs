@@ -36,8 +36,12 @@ impl Way<'_> {
     pub(super) async fn carry(mut self) -> io::Result<End> {
         let mut piece = vec![0; PIECE];
         let mut arrived: u64 = 0;
+        let mut has_gap = false;
         loop {
             let trouble = *self.trouble.borrow_and_update();
+            if has_gap && trouble != Trouble::Swallow(self.direction) {
+                return Ok(End::Cut(Ending::Reset));
+            }
             if let Some(end) = self.ended(trouble, arrived) {
                 return Ok(end);
             }
@@ -54,6 +58,7 @@ impl Way<'_> {
             if read == 0 && trouble == Trouble::Swallow(self.direction) {
                 // Not even the end arrives.
                 changed(&mut self.trouble).await;
+                continue;
             }
             if read == 0 {
                 self.to.shutdown().await?;
@@ -61,6 +66,7 @@ impl Way<'_> {
             }
             if trouble == Trouble::Swallow(self.direction) {
                 self.counters.swallow(read);
+                has_gap = true;
                 continue;
             }
             tokio::time::sleep(hold_up(trouble, read)).await;
