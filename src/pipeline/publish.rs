@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::domain::ids::AgencyNo;
 use crate::ports::clock::Monotonic;
 use crate::ports::event_sink::{EventSink, Window};
 use crate::ports::store::{StoreError, Unpublished};
@@ -32,6 +33,9 @@ pub struct Publisher {
     sink: Option<Arc<dyn EventSink>>,
     gather: Gather,
     renewed: Option<Monotonic>,
+    /// What is published, up to which sequence of each agency, and not noted yet: it goes along with
+    /// the next numbering. Whoever comes after a crash publishes it again.
+    published: Vec<(AgencyNo, i64)>,
 }
 
 /// What one round did.
@@ -55,6 +59,7 @@ impl Publisher {
             sink,
             gather: Gather::new(MANY, GROWS),
             renewed: None,
+            published: Vec::new(),
         }
     }
 
@@ -102,6 +107,12 @@ impl Publisher {
     /// The last round: what can still go, goes; the lease is given up.
     async fn finish(mut self) {
         while matches!(self.round().await, Ok(Round::More)) {}
+        if let Err(error) = self.advance(0).await {
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "the last events may be published again"
+            );
+        }
         if let Err(error) = self.deps.store.release(ROLE, self.deps.worker()).await {
             tracing::debug!(
                 error = &error as &dyn std::error::Error,
@@ -126,11 +137,11 @@ impl Publisher {
 
     async fn round(&mut self) -> Result<Round, StoreError> {
         if !self.is_mine().await? {
+            self.published.clear();
             return Ok(Round::NotMine);
         }
         let began = self.deps.clock.monotonic();
-        let store = &self.deps.store;
-        let numbered = store.number_events(NUMBER).await?;
+        let numbered = self.advance(NUMBER).await?;
         self.gather.began(began, numbered as usize);
         let Some(sink) = &self.sink else {
             return Ok(if numbered == NUMBER {
@@ -142,7 +153,7 @@ impl Publisher {
         if !sink.is_ready() {
             return Ok(Round::Held);
         }
-        let waiting = store.unpublished(WINDOW).await?;
+        let waiting = self.deps.store.unpublished(WINDOW).await?;
         if waiting.is_empty() {
             return Ok(if numbered > 0 {
                 Round::More
@@ -151,24 +162,32 @@ impl Publisher {
             });
         }
         let out = self.publish(sink.as_ref(), &waiting).await;
-        let upto: Vec<_> = waiting
-            .iter()
-            .zip(&out)
-            .filter_map(|(some, out)| {
-                let last = some.events.get(out.checked_sub(1)?)?;
-                Some((some.agency, last.sequence))
-            })
-            .collect();
-        store.mark_published(&upto).await?;
+        let upto = waiting.iter().zip(&out).filter_map(|(some, out)| {
+            let last = some.events.get(out.checked_sub(1)?)?;
+            Some((some.agency, last.sequence))
+        });
+        self.published = upto.collect();
         let all = waiting
             .iter()
             .zip(&out)
             .all(|(some, out)| *out == some.events.len());
-        Ok(if all || numbered > 0 && !upto.is_empty() {
-            Round::More
-        } else {
-            Round::Held
-        })
+        if all || numbered > 0 && !self.published.is_empty() {
+            return Ok(Round::More);
+        }
+        // The next round is long in coming.
+        self.advance(0).await?;
+        Ok(Round::Held)
+    }
+
+    /// Notes what is published and numbers up to `limit` more; answers how many.
+    async fn advance(&mut self, limit: u32) -> Result<u32, StoreError> {
+        if limit == 0 && self.published.is_empty() {
+            return Ok(0);
+        }
+        let store = &self.deps.store;
+        let numbered = store.advance_events(&self.published, limit).await?;
+        self.published.clear();
+        Ok(numbered)
     }
 
     /// How many of each agency's events need not be published any more.

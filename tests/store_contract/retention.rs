@@ -179,13 +179,16 @@ pub async fn old_events_leave_the_feed_once_they_are_published(w: World) {
     finished(&w, "a").await;
     let before = w.events(w.oslo).await.len() as u64;
     let at = soon(&w).await;
-    w.store.mark_published(&[(w.oslo, 5)]).await.unwrap();
+    w.store.advance_events(&[(w.oslo, 5)], 0).await.unwrap();
     let erased = erase(&w, [NOTHING, NOTHING, NOTHING, at]).await;
     assert_eq!(erased.events, 5);
     assert_eq!(w.events(w.oslo).await[0].sequence, 6);
     let unpublished = w.store.unpublished(1).await.unwrap();
     assert_eq!(unpublished[0].events[0].sequence, 6);
-    w.store.mark_published(&[(w.oslo, i64::MAX)]).await.unwrap();
+    w.store
+        .advance_events(&[(w.oslo, i64::MAX)], 0)
+        .await
+        .unwrap();
     assert_eq!(
         erase(&w, [NOTHING, NOTHING, NOTHING, at]).await.events,
         before - 5

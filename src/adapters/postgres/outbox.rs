@@ -69,10 +69,25 @@ impl Outbox for PostgresStore {
         self.execute(statement).await.map(|_rows| ())
     }
 
-    async fn number_events(&self, limit: u32) -> Result<u32, StoreError> {
+    async fn advance_events(
+        &self,
+        published: &[(AgencyNo, i64)],
+        limit: u32,
+    ) -> Result<u32, StoreError> {
+        let mut highest: BTreeMap<i32, i64> = BTreeMap::new();
+        for (agency, sequence) in published {
+            let known = highest.entry(agency.0).or_insert(*sequence);
+            *known = (*known).max(*sequence);
+        }
+        let (agencies, upto): (Vec<i32>, Vec<i64>) = highest.into_iter().unzip();
         self.transact(move |connection| {
+            let (agencies, upto) = (agencies.clone(), upto.clone());
             Box::pin(async move {
                 sqlx::query(QUEUE).execute(&mut *connection).await?;
+                if !agencies.is_empty() {
+                    let note = sqlx::query(PUBLISHED).bind(agencies).bind(upto);
+                    note.execute(&mut *connection).await?;
+                }
                 let moved = sqlx::query(NUMBER)
                     .bind(i64::from(limit))
                     .execute(connection)
@@ -98,20 +113,6 @@ impl Outbox for PostgresStore {
             }
         }
         Ok(waiting)
-    }
-
-    async fn mark_published(&self, upto: &[(AgencyNo, i64)]) -> Result<(), StoreError> {
-        let mut highest: BTreeMap<i32, i64> = BTreeMap::new();
-        for (agency, sequence) in upto {
-            let known = highest.entry(agency.0).or_insert(*sequence);
-            *known = (*known).max(*sequence);
-        }
-        if highest.is_empty() {
-            return Ok(());
-        }
-        let (agencies, upto): (Vec<i32>, Vec<i64>) = highest.into_iter().unzip();
-        let statement = sqlx::query(PUBLISHED).bind(agencies).bind(upto);
-        self.execute(statement).await.map(|_rows| ())
     }
 
     async fn feed(

@@ -108,16 +108,25 @@ impl Outbox for SqliteStore {
         .await
     }
 
-    async fn number_events(&self, limit: u32) -> Result<u32, StoreError> {
+    async fn advance_events(
+        &self,
+        published: &[(AgencyNo, i64)],
+        limit: u32,
+    ) -> Result<u32, StoreError> {
         let any: bool = sqlx::query_scalar(ANY)
             .fetch_one(self.readers())
             .await
             .map_err(Failure::from)?;
-        if !any {
+        if !any && published.is_empty() {
             return Ok(0);
         }
+        let upto: Vec<(i32, i64)> = published.iter().map(|(no, to)| (no.0, *to)).collect();
         self.decide(move |connection| {
             Box::pin(async move {
+                if !upto.is_empty() {
+                    let note = sqlx::query(MARK).bind(json(&upto));
+                    note.execute(&mut *connection).await?;
+                }
                 for sql in [NEW_STREAMS, NUMBER, ADVANCE] {
                     sqlx::query(sql)
                         .bind(limit)
@@ -127,7 +136,7 @@ impl Outbox for SqliteStore {
                 let moved = sqlx::query(MOVED).bind(limit).execute(connection).await?;
                 // Bounded by `limit`.
                 match u32::try_from(moved.rows_affected()).unwrap_or(limit) {
-                    0 => Ok(Verdict::NothingToDo(0)),
+                    0 if upto.is_empty() => Ok(Verdict::NothingToDo(0)),
                     moved => Ok(Verdict::Commit(moved)),
                 }
             })
@@ -153,21 +162,6 @@ impl Outbox for SqliteStore {
             }
         }
         Ok(agencies)
-    }
-
-    async fn mark_published(&self, upto: &[(AgencyNo, i64)]) -> Result<(), StoreError> {
-        if upto.is_empty() {
-            return Ok(());
-        }
-        let upto: Vec<(i32, i64)> = upto.iter().map(|(agency, to)| (agency.0, *to)).collect();
-        self.write(move |connection| {
-            Box::pin(async move {
-                let mark = sqlx::query(MARK).bind(json(&upto));
-                mark.execute(connection).await?;
-                Ok(())
-            })
-        })
-        .await
     }
 
     async fn feed(

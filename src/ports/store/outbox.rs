@@ -33,26 +33,25 @@ pub trait Outbox: Send + Sync {
     /// [`StoreError`].
     async fn release(&self, role: &str, worker: WorkerId) -> Result<(), StoreError>;
 
-    /// Moves up to `limit` events from the outbox into their agencies' streams, oldest first,
-    /// numbered gap-free and rising by one per agency, in one transaction. Returns how many. MUST
-    /// NOT pass over an event that was committed before one it moves, for the same agency and
-    /// subject. Safe to call concurrently (callers queue up).
+    /// Notes that everything up to and including these sequences is `published`, which never moves
+    /// backwards, and moves up to `limit` events from the outbox into their agencies' streams, oldest
+    /// first, numbered gap-free and rising by one per agency, all in one transaction. Returns how many
+    /// were moved. MUST NOT pass over an event that was committed before one it moves, for the same
+    /// agency and subject. Safe to call concurrently (callers queue up).
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn number_events(&self, limit: u32) -> Result<u32, StoreError>;
+    async fn advance_events(
+        &self,
+        published: &[(AgencyNo, i64)],
+        limit: u32,
+    ) -> Result<u32, StoreError>;
 
     /// What is numbered and not published, at most `limit` events per agency.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn unpublished(&self, limit: u32) -> Result<Vec<Unpublished>, StoreError>;
-
-    /// Everything up to and including the sequence is published; never moves backwards.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn mark_published(&self, upto: &[(AgencyNo, i64)]) -> Result<(), StoreError>;
 
     /// An agency's events after a sequence number, in order.
     ///

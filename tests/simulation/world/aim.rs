@@ -23,9 +23,10 @@ impl Fate {
 
 /// Every call that workers make. The others (the API's, the register's, an operator's, and erasing,
 /// which comes by the hour) are not made in a simulation.
-pub const CALLS: [&str; 34] = [
+pub const CALLS: [&str; 33] = [
     "abandon",
     "accept",
+    "advance_events",
     "backlog",
     "cancel",
     "change_gateway",
@@ -41,8 +42,6 @@ pub const CALLS: [&str; 34] = [
     "lease",
     "load",
     "mark_opened",
-    "mark_published",
-    "number_events",
     "park",
     "parked",
     "pause",

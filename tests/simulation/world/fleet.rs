@@ -22,6 +22,7 @@ use super::time::{Due, Life, note};
 /// After these calls a strike is worth most.
 const STRIKES: &[&str] = &[
     "accept",
+    "advance_events",
     "cancel",
     "claim",
     "intend",
@@ -29,8 +30,6 @@ const STRIKES: &[&str] = &[
     "abandon",
     "hand_back",
     "lease",
-    "number_events",
-    "mark_published",
     "park",
     "unpark",
     "reap",

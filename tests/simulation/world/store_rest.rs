@@ -35,9 +35,14 @@ impl Outbox for FarStore {
         .await
     }
 
-    async fn number_events(&self, limit: u32) -> Result<u32, StoreError> {
-        self.call("number_events", async move |s: SqliteStore, _| {
-            s.number_events(limit).await
+    async fn advance_events(
+        &self,
+        published: &[(AgencyNo, i64)],
+        limit: u32,
+    ) -> Result<u32, StoreError> {
+        let published = published.to_vec();
+        self.call("advance_events", async move |s: SqliteStore, _| {
+            s.advance_events(&published, limit).await
         })
         .await
     }
@@ -45,14 +50,6 @@ impl Outbox for FarStore {
     async fn unpublished(&self, limit: u32) -> Result<Vec<Unpublished>, StoreError> {
         self.call("unpublished", async move |s: SqliteStore, _| {
             s.unpublished(limit).await
-        })
-        .await
-    }
-
-    async fn mark_published(&self, upto: &[(AgencyNo, i64)]) -> Result<(), StoreError> {
-        let upto = upto.to_vec();
-        self.call("mark_published", async move |s: SqliteStore, _| {
-            s.mark_published(&upto).await
         })
         .await
     }
