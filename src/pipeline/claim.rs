@@ -35,7 +35,7 @@ const TEMPLATES_KEPT: usize = 256;
 const FULL: usize = 500;
 
 /// Under load the next claim begins so long after the last one.
-const GROWS: Duration = Duration::from_millis(25);
+const GROWS: Duration = Duration::from_millis(50);
 
 /// How often the ready set and the register's answers are looked through.
 const TIDY_EVERY: Duration = Duration::from_secs(5);

@@ -342,7 +342,8 @@ impl Deps {
         let lines = self.lines.on(channel);
         let rate = lines.iter().map(|line| line.route.rate.per_second()).sum();
         let workers = lines.iter().map(|line| line.vitals.workers()).max();
-        let carried = share::room(rate, workers.unwrap_or(1), self.policy.hold_for);
+        let pace = lines.iter().map(|line| line.pace()).sum();
+        let carried = share::room(rate, workers.unwrap_or(1), self.policy.hold_for, pace);
         carried.min(self.policy.hold_per_channel)
     }
 

@@ -109,6 +109,12 @@ impl Line {
         )
     }
 
+    /// How many a second its requests carry, going by what the last ones took.
+    pub fn pace(&self) -> f64 {
+        let requests = self.route.gateway.concurrency().max(1) as f64;
+        requests * 1e6 / self.mean_micros.load(Ordering::Relaxed).max(1) as f64
+    }
+
     /// More is on its way than the requests can carry at once: nothing is lost by waiting.
     pub fn has_enough(&self) -> bool {
         let requests = self.route.gateway.concurrency().max(1);

@@ -16,11 +16,16 @@ const NEARLY_A_CALL: usize = MAX_BATCH * 9 / 10;
 /// A worker that holds so many always finds something for its slots.
 const AT_LEAST: usize = 2 * PROBE;
 
+/// A worker holds what its own requests carry in so long: that covers some claims, and what is left
+/// of a backlog is still shared by all workers.
+const CARRIED: Duration = Duration::from_secs(3);
+
 /// How many a worker may hold on a channel whose gateways carry `rate` a second together: its share
-/// of what `workers` can send in a third of the time after which what is held goes back.
-pub fn room(rate: f64, workers: u32, hold_for: Duration) -> usize {
+/// of what `workers` can send in a third of the time after which what is held goes back, and no more
+/// than its own requests carry in some seconds at `pace` a second.
+pub fn room(rate: f64, workers: u32, hold_for: Duration, pace: f64) -> usize {
     let share = rate * hold_for.as_secs_f64() / 3.0 / f64::from(workers.max(1));
-    (share as usize).max(AT_LEAST)
+    (share.min(pace * CARRIED.as_secs_f64()) as usize).max(AT_LEAST)
 }
 
 /// What is held of one agency and lane.
@@ -145,11 +150,13 @@ mod tests {
 
     #[test]
     fn slow_gateways_are_not_held_for() {
-        let minute = Duration::from_mins(1);
-        assert_eq!(room(40.0, 1, minute), 800);
-        assert_eq!(room(40.0, 4, minute), 200);
-        assert_eq!(room(0.2, 4, minute), AT_LEAST);
-        assert_eq!(room(1_000.0, 2, minute), 10_000);
+        let room = |rate, workers, pace| room(rate, workers, Duration::from_mins(1), pace);
+        assert_eq!(room(40.0, 1, 1e6), 800);
+        assert_eq!(room(40.0, 4, 1e6), 200);
+        assert_eq!(room(0.2, 4, 1e6), AT_LEAST);
+        assert_eq!(room(1_000.0, 2, 1e6), 10_000);
+        assert_eq!(room(1_000.0, 2, 80.0), 240);
+        assert_eq!(room(1_000.0, 2, 0.5), AT_LEAST);
     }
 
     #[test]
