@@ -117,7 +117,6 @@ pub(super) async fn smtp(world: &mut World, end: Instant) -> anyhow::Result<()> 
         Act::Delay(Duration::from_millis(300)),
     ];
     ways.shuffle(&mut world.dice);
-    let most = end + CERTAIN;
     let mut missing = Vec::new();
     let thrown = |world: &World| {
         let relay = world.fleet.oracle.relay(0);
@@ -137,8 +136,13 @@ pub(super) async fn smtp(world: &mut World, end: Instant) -> anyhow::Result<()> 
         }
         relay.set_script(script);
         let mut asked = Instant::now();
+        // Once the circuit is open only a probe comes every ten seconds, and each meets one fault.
+        let (mut last, mut seen) = (asked, before);
         loop {
             let now = thrown(world);
+            if now != seen {
+                (last, seen) = (Instant::now(), now);
+            }
             let left: Vec<At> = (0..STAGES.len())
                 .filter(|place| {
                     let wanted = if lies && STAGES[*place] == At::Dot {
@@ -153,7 +157,7 @@ pub(super) async fn smtp(world: &mut World, end: Instant) -> anyhow::Result<()> 
             if left.is_empty() {
                 break;
             }
-            if Instant::now() > most {
+            if last.elapsed() > CERTAIN {
                 missing.push(format!("{act:?} at {left:?}"));
                 break;
             }
