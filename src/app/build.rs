@@ -30,6 +30,7 @@ use crate::domain::pace::Rate;
 use crate::domain::retry::RetryPolicy;
 use crate::domain::secret_key::SecretKey;
 use crate::pipeline::deps::{Deps, Parts, Policy, Route, Routes};
+use crate::pipeline::heart;
 use crate::pipeline::retention::Ages;
 use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy as _;
@@ -295,11 +296,9 @@ pub async fn deps(
         clock,
         store,
     };
-    Ok(Deps::new(
-        parts,
-        CancellationToken::new(),
-        TaskTracker::new(),
-    ))
+    let deps = Deps::new(parts, CancellationToken::new(), TaskTracker::new());
+    heart::beat_once(&deps).await?;
+    Ok(deps)
 }
 
 /// The clock of the machine.

@@ -14,7 +14,7 @@ use crate::domain::time::Timestamp;
 use crate::ports::clock::{Clock, Monotonic};
 use crate::telemetry::record;
 
-/// An answer that took longer says too little about the time; the next heartbeat is better.
+/// An answer that took longer says no more than between which times the store read its clock.
 const QUICK: Duration = Duration::from_millis(500);
 
 /// A machine whose wall clock is further away from the store's is worth a word to its operator.
@@ -46,13 +46,14 @@ impl FleetClock {
     pub fn learn(&self, at: Timestamp, asked: Monotonic) {
         let arrived = self.machine.monotonic();
         let took = arrived.since(asked);
-        let known = self.offset.load(Ordering::Relaxed) != UNKNOWN;
-        if took > QUICK && known {
-            return;
-        }
-        let read = asked.plus(took / 2);
-        self.offset
-            .store(at.0.saturating_sub(signed(read)), Ordering::Relaxed);
+        let known = self.offset.load(Ordering::Relaxed);
+        let read_at = |steady| at.0.saturating_sub(signed(steady));
+        let offset = if took > QUICK && known != UNKNOWN {
+            known.clamp(read_at(arrived), read_at(asked))
+        } else {
+            read_at(asked.plus(took / 2))
+        };
+        self.offset.store(offset, Ordering::Relaxed);
         self.compare();
     }
 
@@ -141,11 +142,16 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_answer_does_not_replace_a_quick_one() {
+    fn a_slow_answer_replaces_a_quick_one_only_where_they_contradict() {
         let (machine, clock) = at(0, 0);
         clock.learn(Timestamp(1_000_000), Monotonic(0));
         *machine.0.lock() = (0, 10_000_000);
+        clock.learn(Timestamp(4_000_000), Monotonic(0));
+        assert_eq!(clock.now(), Timestamp(11_000_000), "read 3 of 10 s ago");
+        // The store's clock was set meanwhile: it was 99 s at some time in the last 10 s.
         clock.learn(Timestamp(99_000_000), Monotonic(0));
-        assert_eq!(clock.now(), Timestamp(11_000_000));
+        assert_eq!(clock.now(), Timestamp(99_000_000));
+        clock.learn(Timestamp(50_000_000), Monotonic(0));
+        assert_eq!(clock.now(), Timestamp(60_000_000));
     }
 }

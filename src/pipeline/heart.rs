@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::ports::store::StoreError;
 use crate::telemetry::record;
 
 use super::deps::Deps;
@@ -18,17 +19,11 @@ pub async fn beat(
     name: String,
     end: tokio_util::sync::CancellationToken,
 ) {
-    let trusted = deps.policy.worker_dead.mul_f64(1.0 - MARGIN);
     let mut began_anew = false;
     loop {
-        let asked = deps.clock.monotonic();
-        match deps.store.heartbeat(deps.worker()).await {
-            Ok(Some(at)) => {
-                deps.fleet_clock.learn(at, asked);
-                deps.set_alive(asked.plus(trusted));
-                began_anew = false;
-            }
-            Ok(None) => {
+        match beat_once(&deps).await {
+            Ok(true) => began_anew = false,
+            Ok(false) => {
                 let again = start_anew(&deps, &ready, &name).await;
                 // Nothing leaves before the first heartbeat of the new life, so it comes at once;
                 // but only once in a row.
@@ -51,6 +46,24 @@ pub async fn beat(
             () = deps.clock.sleep(deps.policy.heartbeat) => {}
         }
     }
+}
+
+/// One heartbeat, which also brings the store's time. `false`: others took this worker for dead.
+///
+/// The first one comes before any loop begins: none may go by the machine's own clock, which may be
+/// off. A worker that did so once took in a job that another one had rejected as expired.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn beat_once(deps: &Deps) -> Result<bool, StoreError> {
+    let asked = deps.clock.monotonic();
+    let Some(at) = deps.store.heartbeat(deps.worker()).await? else {
+        return Ok(false);
+    };
+    deps.fleet_clock.learn(at, asked);
+    let trusted = deps.policy.worker_dead.mul_f64(1.0 - MARGIN);
+    deps.set_alive(asked.plus(trusted));
+    Ok(true)
 }
 
 /// Others took this worker for dead: what it had claimed is not its own any more. Whether it has a

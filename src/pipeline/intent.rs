@@ -44,6 +44,9 @@ const COLLECT: Duration = Duration::from_millis(80);
 /// An agency whose own rate is used up is passed over at most so long before it is asked for again.
 const CLOSED_AT_MOST: Duration = Duration::from_secs(10);
 
+/// A worker that has not been heard of for too long looks again so often whether it has.
+const NOT_ALIVE: Duration = Duration::from_millis(100);
+
 /// The pump of one channel.
 #[derive(Debug)]
 pub struct Pump {
@@ -93,6 +96,10 @@ impl Pump {
     async fn round(&self) -> Duration {
         let idle = Duration::from_millis(500);
         let now = self.deps.clock.monotonic();
+        if !self.deps.is_alive(now) {
+            // No first byte could follow, and the slots would be lost to the fleet.
+            return NOT_ALIVE;
+        }
         let waiting = self.ready.look(self.channel, now);
         if waiting.open == 0 {
             return waiting.opens_in.map_or(idle, |opens_in| opens_in.min(idle));

@@ -132,6 +132,16 @@ mod simulation {
     }
 
     #[test]
+    fn a_worker_whose_own_clock_is_off_goes_by_the_stores_from_its_first_job_on() {
+        for seed in 0..6 {
+            let report = run(seed, Keep::Trace, Scene::OwnClock);
+            let trace = report.trace.join("\n");
+            assert!(report.violations.is_empty(), "{trace}");
+            assert!(report.wires > 8, "{trace}\nthe job was not sent");
+        }
+    }
+
+    #[test]
     fn two_agencies_with_a_backlog_share_every_minute_while_workers_die() {
         shows(Scene::Crowd, 0..4, &["worker killed"]);
     }

@@ -12,6 +12,7 @@ use budstikke::domain::org_number::OrgNumber;
 use budstikke::domain::pace::Rate;
 use budstikke::domain::secret_key::SecretKey;
 use budstikke::pipeline::deps::{Agency, Deps, Directory, Parts, Route, Routes};
+use budstikke::pipeline::heart;
 use budstikke::pipeline::retention::Ages;
 use budstikke::ports::store::{AgencyRecord, Store};
 use parking_lot::Mutex;
@@ -86,7 +87,7 @@ impl Boot {
             }
         };
         let clock = MachineClock {
-            sim,
+            sim: sim.clone(),
             life,
             wall: outside.wall,
             skew: self.skew,
@@ -110,6 +111,9 @@ impl Boot {
             key: SecretKey::of_text(trail::KEY),
         };
         let deps = Deps::new(parts, CancellationToken::new(), TaskTracker::new());
+        while heart::beat_once(&deps).await.is_err() {
+            sim.sleep(life, Duration::from_secs(1)).await;
+        }
         let broker = Broker {
             source: Some(Arc::new(Source::new(Arc::clone(&outside), life))),
             sink: Some(Arc::new(Sink { outside, life })),

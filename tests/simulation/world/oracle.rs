@@ -33,6 +33,9 @@ pub struct Known {
     pub cancelled: Option<u64>,
     /// So many cancels came before the job itself.
     pub overtaken: u32,
+    /// And so many when it was there already: one of them may be an earlier one, tried again after
+    /// its first answer was lost.
+    pub too_late: u32,
     /// Opened by these recipients.
     pub opened: BTreeSet<Position>,
 }
@@ -131,6 +134,9 @@ impl Outside {
             }
         }
         if view.is_none_or(|view| view.state != JobState::Cancelled) {
+            if let Some(known) = self.state.lock().oracle.jobs.get_mut(&key) {
+                known.too_late += u32::from(view.is_some());
+            }
             return;
         }
         note!(self.sim, "job {} is cancelled", key.1);

@@ -213,7 +213,10 @@ pub fn run(seed: u64, keep: Keep, scene: Scene) -> Report {
         storm.places,
         &mut rng,
     );
-    storm.brew(&mut rng, &fleet, &numbers, scene.jobs(&numbers));
+    if let Some(first) = scene.first() {
+        fleet.act(first);
+    }
+    storm.brew(&mut rng, &fleet, &numbers, scene.jobs(&numbers, wall));
     fleet.until(HEALED, |_| false);
     storm.heal(&mut fleet);
     quiet(&mut fleet, HEALED + 900 * S);
@@ -320,13 +323,19 @@ fn night(fleet: &mut Fleet, until: u64) {
 /// While the store's clock goes again through a time that it has seen, no slot is free.
 fn until_the_clock_is_right(fleet: &mut Fleet) {
     let state = fleet.outside.state.lock();
-    let seen = state.oracle.clock_sets.iter().map(|set| {
-        let back = u64::try_from(-set.by).unwrap_or(0);
-        set.at + back + S
-    });
-    let end = seen.max().unwrap_or(0);
+    let (mut latest, mut behind) = (0, 0);
+    for set in &state.oracle.clock_sets {
+        behind = (behind - signed(set.at - latest)).max(0);
+        behind = (behind - set.by).max(0);
+        latest = set.at;
+    }
     drop(state);
+    let end = latest + u64::try_from(behind).unwrap_or(0) + S;
     fleet.until(end, |_| false);
+}
+
+fn signed(micros: u64) -> i64 {
+    i64::try_from(micros).unwrap_or(i64::MAX)
 }
 
 /// A fresh message gets through at once (I-16).

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use budstikke::domain::kinds::{ChannelRule, Class, IfUncertain, Lane, Window};
 use budstikke::domain::person::PersonNumber;
+use budstikke::domain::time::Timestamp;
 use budstikke::pipeline::deps::Policy;
 
 use super::aim::{self, Aim, Fate};
-use super::faults::Kinds;
+use super::faults::{Act, Kinds};
 use super::fleet::Line;
 use super::register::phone;
 use super::rng::Rng;
@@ -30,6 +31,8 @@ pub enum Scene {
     LateAnswer,
     /// The answer of a claim is lost, and its worker lives on.
     LostClaim,
+    /// A worker starts whose machine's clock is an hour ahead, and a job waits that soon expires.
+    OwnClock,
     /// Two agencies with more than one slow gateway takes in minutes, while workers die.
     Crowd,
 }
@@ -44,9 +47,10 @@ impl std::str::FromStr for Scene {
             "slow-intent" => Self::SlowIntent,
             "late-answer" => Self::LateAnswer,
             "lost-claim" => Self::LostClaim,
+            "own-clock" => Self::OwnClock,
             "crowd" => Self::Crowd,
             _ => {
-                let all = "storm, calm, slow-intent, late-answer, lost-claim, crowd";
+                let all = "storm, calm, slow-intent, late-answer, lost-claim, own-clock, crowd";
                 return Err(format!("there is no scene {word}; there are {all}"));
             }
         })
@@ -63,7 +67,9 @@ impl Scene {
     pub fn storm(self, storm: Storm) -> Storm {
         let kinds = match self {
             Self::Storm => storm.kinds,
-            Self::Calm | Self::SlowIntent | Self::LateAnswer | Self::LostClaim => Kinds::NONE,
+            Self::Calm | Self::SlowIntent | Self::LateAnswer | Self::LostClaim | Self::OwnClock => {
+                Kinds::NONE
+            }
             Self::Crowd => Kinds {
                 kills: true,
                 pauses: true,
@@ -94,7 +100,9 @@ impl Scene {
     /// The policy of this scene, made of the seed's.
     pub fn policy(self, policy: Policy) -> Policy {
         match self {
-            Self::Storm | Self::Calm | Self::LateAnswer | Self::LostClaim => policy,
+            Self::Storm | Self::Calm | Self::LateAnswer | Self::LostClaim | Self::OwnClock => {
+                policy
+            }
             Self::SlowIntent => Policy {
                 register_fresh: Duration::from_secs(4),
                 ..policy
@@ -119,7 +127,7 @@ impl Scene {
         };
         match self {
             Self::Storm if kinds.are_any() => aim::of_seed(seed, rng),
-            Self::Storm | Self::Calm | Self::Crowd => Vec::new(),
+            Self::Storm | Self::Calm | Self::OwnClock | Self::Crowd => Vec::new(),
             // Shorter than a worker is trusted to live, longer than an answer is fresh.
             Self::SlowIntent => vec![once("intend", Fate::Slow, 5 * S, 0)],
             // As long as a worker is trusted to live after its last heartbeat.
@@ -132,8 +140,14 @@ impl Scene {
         }
     }
 
+    /// What happens in this scene before its first worker starts.
+    pub fn first(self) -> Option<Act> {
+        let hour = Duration::from_hours(1).as_micros();
+        (self == Self::OwnClock).then(|| Act::Skew(0, i64::try_from(hour).unwrap_or(i64::MAX)))
+    }
+
     /// The jobs of this scene, with when they are published; `None`: the seed's.
-    pub fn jobs(self, people: &[PersonNumber]) -> Option<Vec<(u64, Spec)>> {
+    pub fn jobs(self, people: &[PersonNumber], wall: Timestamp) -> Option<Vec<(u64, Spec)>> {
         let job = |agency, name: String, lane, recipients| {
             let mut spec = Spec {
                 lane,
@@ -163,6 +177,12 @@ impl Scene {
                 )
             }
             Self::LateAnswer | Self::LostClaim => one(2 * S, phones(0, 8)),
+            Self::OwnClock => {
+                let mut spec = job(0, "one".to_owned(), Lane::Normal, phones(0, 8));
+                spec.expires = Some(wall.plus(Duration::from_mins(10)));
+                spec.write();
+                Some(vec![(0, spec)])
+            }
             Self::Crowd => {
                 let mut jobs = Vec::new();
                 for number in 0..9 {

@@ -286,6 +286,7 @@ pub fn enqueue(outside: &Outside, spec: Spec) {
         obliged: false,
         no: None,
         overtaken: 0,
+        too_late: 0,
         stored: 0,
         cancelled: None,
         opened: std::collections::BTreeSet::new(),

@@ -238,9 +238,9 @@ fn judge_job(oracle: &Oracle, known: &Known) -> Vec<String> {
     }
     let overtook =
         |event: &&&Event| event.kind == EventKind::JobRejected && event.data.contains("\"/job\"");
-    // A cancel that was tried again after its first answer was lost may have come in time at last.
-    let in_time = known.cancelled.is_some();
-    if known.overtaken > 0 && !in_time && !events.iter().any(|event| overtook(&event)) {
+    // One that was tried again after its first answer was lost may have met the job at last.
+    let met = known.cancelled.is_some() || known.too_late > 0;
+    if known.overtaken > 0 && !met && !events.iter().any(|event| overtook(&event)) {
         wrong.push(format!(
             "I-11: a cancel of {name} came before it, and its agency was not told"
         ));
