@@ -38,7 +38,7 @@ pub struct Audit {
     /// Not older: a date, a time (RFC 3339), or for how long (7d, 12h).
     #[arg(long, value_name = "TIME", value_parser = Since::parse)]
     since: Option<Since>,
-    /// How many look-ups of persons are shown.
+    /// How many entries about persons are shown.
     #[arg(long, value_name = "NUMBER", default_value_t = 50)]
     limit: usize,
     /// Instead of showing it, check that nothing of the audit was changed or taken away; exit 1 if
@@ -223,7 +223,7 @@ async fn check(
             say(format!("WRONG  {finding}"));
         }
         say(format!(
-            "{} look-ups of persons in {} links of {} strands are as they were written",
+            "{} entries about persons in {} links of {} strands are as they were written",
             found.persons, found.links, found.strands
         ));
     }

@@ -14,7 +14,7 @@ const HASH: usize = 16;
 /// Bytes of one person in a link.
 const ENTRY: usize = HASH + 1;
 
-/// What the register said of a person.
+/// What the register said of a person, or that it was about to be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
     /// Registered, and not reserved.
@@ -29,17 +29,20 @@ pub enum Found {
     Unknown,
     /// Nothing: the call carried the person and may have left us, and brought no answer about them.
     NoAnswer,
+    /// Not known yet: written before the call leaves us, so that no crash takes away that it did.
+    Asked,
 }
 
 impl Found {
     /// Every word.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Active,
         Self::Reserved,
         Self::Deleted,
         Self::NotRegistered,
         Self::Unknown,
         Self::NoAnswer,
+        Self::Asked,
     ];
 
     /// What an answer comes to.
@@ -62,6 +65,7 @@ impl Found {
             Self::NotRegistered => "not_registered",
             Self::Unknown => "unknown",
             Self::NoAnswer => "no_answer",
+            Self::Asked => "asked",
         }
     }
 
@@ -73,6 +77,7 @@ impl Found {
             Self::NotRegistered => 4,
             Self::Unknown => 5,
             Self::NoAnswer => 6,
+            Self::Asked => 7,
         }
     }
 
@@ -297,7 +302,7 @@ mod tests {
         let found: Vec<Found> = again.iter().map(|(_, found)| found).collect();
         assert_eq!(found, Found::ALL);
         assert_eq!(again.iter().nth(2).unwrap().0, PersonHash([2; 16]));
-        assert_eq!(again.as_bytes().len(), 6 * 17);
+        assert_eq!(again.as_bytes().len(), 7 * 17);
     }
 
     #[test]

@@ -1,11 +1,15 @@
-//! Asks the register, for whomever: what left us is on the trail before any answer is used.
+//! Asks the register, for whomever: who is asked about is on the trail before the call leaves us, and
+//! what it said before any answer is used.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use async_trait::async_trait;
+
 use crate::domain::contact::Contact;
 use crate::domain::person::PersonNumber;
-use crate::ports::register::{Inquiry, RegisterError};
+use crate::ports::BoxError;
+use crate::ports::register::{Inquiry, Logbook, RegisterError};
 use crate::telemetry::record;
 
 use super::deps::Deps;
@@ -79,7 +83,8 @@ impl Task {
             // Nothing leaves us while something that did is not on the trail.
             self.deps.trail.catch_up().await.inspect_err(tell)?;
             record::register_call(batch.len());
-            let mut told = self.deps.register.lookup(&self.inquiry, &batch).await;
+            let register = &self.deps.register;
+            let mut told = register.lookup(&self.inquiry, &batch, &*self).await;
             let failed = match told.failed.take() {
                 Some(RegisterError::Refused) => {
                     let known: HashSet<_> = told.contacts.iter().map(|one| &one.person).collect();
@@ -103,12 +108,22 @@ impl Task {
             if let Some(error) = failed {
                 record::register_error(match &error {
                     RegisterError::Forbidden(_) => "forbidden",
+                    RegisterError::Unwritten(_) => "unwritten",
                     RegisterError::Unavailable { .. } | RegisterError::Refused => "unavailable",
                 });
                 return Err(error.into());
             }
         }
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Logbook for Task {
+    async fn leaving(&self, persons: &[PersonNumber]) -> Result<(), BoxError> {
+        let trail = &self.deps.trail;
+        let written = trail.announce(&self.inquiry, &self.what, persons).await;
+        Ok(written.inspect_err(tell)?)
     }
 }
 

@@ -169,7 +169,7 @@ impl Resolver {
             LookUpError::Register(RegisterError::Forbidden(_)) => {
                 Duration::from_mins(1).mul_f64(jitter)
             }
-            LookUpError::Register(RegisterError::Refused)
+            LookUpError::Register(RegisterError::Refused | RegisterError::Unwritten(_))
             | LookUpError::Trail(_)
             | LookUpError::BrokenOff => soon,
         }

@@ -1,4 +1,5 @@
-//! The trail of look-ups: nothing that the register said is used before it is on the trail.
+//! The trail of look-ups: nobody is asked about, and nothing that the register said is used, before
+//! it is on the trail.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -66,6 +67,22 @@ impl Trail {
             keys,
             strand: tokio::sync::Mutex::default(),
         }
+    }
+
+    /// Writes down who is about to be asked about, one link for each job, all in one statement;
+    /// committed when it returns.
+    ///
+    /// # Errors
+    /// [`TrailError`]: nobody may be asked about.
+    pub async fn announce(
+        &self,
+        inquiry: &Inquiry,
+        what: &ForWhat,
+        persons: &[PersonNumber],
+    ) -> Result<(), TrailError> {
+        let asked = |person: &PersonNumber| (person.clone(), Found::Asked);
+        let rows: Vec<_> = persons.iter().map(asked).collect();
+        self.append(self.lookups(inquiry, what, &rows)).await
     }
 
     /// Writes down who was asked about and what came of it, one link for each job, all in one

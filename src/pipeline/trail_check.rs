@@ -14,7 +14,7 @@ pub struct Verification {
     pub strands: u64,
     /// Links that are as they were written.
     pub links: u64,
-    /// Look-ups of persons in them.
+    /// Entries about persons in them.
     pub persons: u64,
     /// What is wrong, in words; nothing: all is well.
     pub findings: Vec<String>,

@@ -40,6 +40,19 @@ pub enum RegisterError {
     /// It calls the batch itself wrong; the caller bisects to find the number that is.
     #[error("the register refuses the batch")]
     Refused,
+    /// It cannot be written down who would be asked about, so nobody was. The batch waits.
+    #[error("it cannot be written down who is asked about; nobody is")]
+    Unwritten(#[source] BoxError),
+}
+
+/// Writes down who is about to be asked about.
+#[async_trait]
+pub trait Logbook: Send + Sync {
+    /// A call about `persons` is about to leave us. Once it returns, a crash does not undo it.
+    ///
+    /// # Errors
+    /// It is not written; the call MUST NOT be made.
+    async fn leaving(&self, persons: &[PersonNumber]) -> Result<(), BoxError>;
 }
 
 /// What became of a look-up.
@@ -90,8 +103,15 @@ pub trait ContactRegister: Send + Sync + std::fmt::Debug {
     /// person that the register does not know is [`Contact::not_registered`]. MUST tell of every call
     /// that may have left us whom it carried, in `contacts` or `besides`; but if somebody alone is
     /// [`RegisterError::Refused`], the refusal is what the register says of them, and in neither.
-    /// MUST NOT keep answers longer than five minutes nor write them anywhere.
-    async fn lookup(&self, inquiry: &Inquiry, persons: &[PersonNumber]) -> LookedUp;
+    /// MUST NOT keep answers longer than five minutes nor write them anywhere. MUST tell the
+    /// `logbook` of each call, directly before it leaves us; a register to which nothing leaves us
+    /// need not.
+    async fn lookup(
+        &self,
+        inquiry: &Inquiry,
+        persons: &[PersonNumber],
+        logbook: &dyn Logbook,
+    ) -> LookedUp;
 
     /// Asks whether the register answers at all.
     ///

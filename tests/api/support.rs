@@ -29,7 +29,7 @@ use budstikke::domain::window::DayWindow;
 use budstikke::pipeline::deps::{Agency, Deps, Directory, Parts, Policy, Routes};
 use budstikke::pipeline::retention::Ages;
 use budstikke::ports::access::TokenChecker;
-use budstikke::ports::register::{ContactRegister, Inquiry, LookedUp, RegisterError};
+use budstikke::ports::register::{ContactRegister, Inquiry, Logbook, LookedUp, RegisterError};
 use budstikke::ports::store::{AgencyRecord, Store};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -54,7 +54,7 @@ struct NoRegister;
 
 #[async_trait]
 impl ContactRegister for NoRegister {
-    async fn lookup(&self, _: &Inquiry, _: &[PersonNumber]) -> LookedUp {
+    async fn lookup(&self, _: &Inquiry, _: &[PersonNumber], _: &dyn Logbook) -> LookedUp {
         panic!("the API looked somebody up")
     }
 

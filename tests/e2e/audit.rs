@@ -52,7 +52,7 @@ async fn every_look_up_is_in_the_audit_and_nobody_who_was_not_looked_up() {
     );
     assert!(
         site.run(&["audit", "--verify"])
-            .starts_with("1 look-ups of persons in 1 links")
+            .starts_with("1 entries about persons in 1 links")
     );
     let url = format!("sqlite://{}", site.path("site.db").display());
     let mut past = SqliteConnection::connect(&url).await.unwrap();

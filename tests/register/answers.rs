@@ -10,7 +10,7 @@ use budstikke::ports::clock::Clock as _;
 use budstikke::ports::register::{ContactRegister, RegisterError};
 use budstikke::sandbox::krr::{CONTACT_FIELDS, KrrFault, Person, Profile, mobile_of};
 
-use crate::support::{Of, Setup, World, inquiry, some, told};
+use crate::support::{Book, Of, Setup, World, inquiry, some, told};
 
 /// What both channels hold: nothing, a usable address, or a text that is none.
 fn channels(contact: &Contact) -> (Option<bool>, Option<bool>) {
@@ -33,7 +33,9 @@ fn fresh(contact: &Contact, now: Timestamp) -> (bool, bool) {
 
 async fn profiles(register: &dyn ContactRegister) -> Vec<(Profile, Contact)> {
     let numbers: Vec<PersonNumber> = Profile::ALL.iter().map(|one| one.number()).collect();
-    let contacts = register.lookup(&inquiry("oslo"), &numbers).await;
+    let contacts = register
+        .lookup(&inquiry("oslo"), &numbers, &Book::default())
+        .await;
     let contacts = contacts.whole().unwrap();
     assert_eq!(contacts.len(), numbers.len());
     let of = |profile: &Profile| {

@@ -15,11 +15,14 @@ use budstikke::domain::ids::AgencyId;
 use budstikke::domain::org_number::OrgNumber;
 use budstikke::domain::person::PersonNumber;
 use budstikke::domain::time::Timestamp;
+use budstikke::ports::BoxError;
 use budstikke::ports::clock::{Clock, Monotonic};
-use budstikke::ports::register::{ContactRegister, Inquiry, LookedUp, RegisterError};
+use budstikke::ports::register::{ContactRegister, Inquiry, Logbook, LookedUp, RegisterError};
 use budstikke::sandbox::keys;
 use budstikke::sandbox::krr::{Admission, KrrFault, KrrServer, Others, Person};
 use budstikke::sandbox::maskinporten::{Client, ClientKey, Clients, MaskinportenServer};
+
+use parking_lot::Mutex;
 
 use crate::table::Table;
 
@@ -101,12 +104,48 @@ impl Default for Setup {
     }
 }
 
+/// What was written down of calls before they left; it is full from the call on that `full_at` counts.
+#[derive(Debug, Default)]
+pub struct Book {
+    written: Mutex<Vec<Vec<PersonNumber>>>,
+    full_at: Option<usize>,
+}
+
+impl Book {
+    /// One that takes no more than so many calls.
+    pub fn of_calls(calls: usize) -> Self {
+        Self {
+            full_at: Some(calls),
+            ..Self::default()
+        }
+    }
+
+    pub fn calls(&self) -> Vec<Vec<PersonNumber>> {
+        self.written.lock().clone()
+    }
+}
+
+#[async_trait::async_trait]
+impl Logbook for Book {
+    async fn leaving(&self, persons: &[PersonNumber]) -> Result<(), BoxError> {
+        let mut written = self.written.lock();
+        if self.full_at.is_some_and(|full_at| written.len() >= full_at) {
+            return Err("the book is full".into());
+        }
+        written.push(persons.to_vec());
+        drop(written);
+        Ok(())
+    }
+}
+
 /// Everything. `krr` is what the client talks to, its knobs do what they say whosever answers they are.
 pub struct World {
     pub maskinporten: MaskinportenServer,
     pub krr: KrrServer,
     pub register: Arc<KrrRegister>,
     pub clock: Arc<HandClock>,
+    /// Every call of `tell`.
+    pub book: Book,
     table: Option<Table>,
 }
 
@@ -156,6 +195,7 @@ impl World {
             krr,
             register,
             clock,
+            book: Book::default(),
             table,
         }
     }
@@ -185,7 +225,8 @@ impl World {
 
     /// The same with what left us in vain.
     pub async fn tell(&self, persons: &[PersonNumber]) -> LookedUp {
-        self.register.lookup(&inquiry("oslo"), persons).await
+        let inquiry = inquiry("oslo");
+        self.register.lookup(&inquiry, persons, &self.book).await
     }
 
     /// The answer about somebody who is well known to it.
@@ -269,7 +310,7 @@ pub fn told(error: &RegisterError) -> String {
 pub fn pause_of(error: &RegisterError) -> Duration {
     match error {
         RegisterError::Unavailable { retry_after, .. } => retry_after.unwrap_or_default(),
-        RegisterError::Forbidden(_) | RegisterError::Refused => {
+        RegisterError::Forbidden(_) | RegisterError::Refused | RegisterError::Unwritten(_) => {
             panic!("not unavailable: {}", told(error))
         }
     }

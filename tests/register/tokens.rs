@@ -83,13 +83,17 @@ async fn whoever_sends_for_an_agency_asks_in_its_name_and_needs_its_delegation()
         assert_eq!(world.maskinporten.granted(), 1);
 
         // Bergen has delegated nothing, which is not Oslo's concern.
-        let refused = world.register.lookup(&inquiry("bergen"), &some(1)).await;
+        let ask = async |agency| {
+            let (register, book) = (&world.register, &world.book);
+            register.lookup(&inquiry(agency), &some(1), book).await
+        };
+        let refused = ask("bergen").await;
         let error = refused.whole().unwrap_err();
         assert!(told(&error).contains("MP-251"), "{error}");
         assert!(told(&error).contains("delegated"), "{error}");
         world.ask().await.unwrap();
 
-        let unknown = world.register.lookup(&inquiry("stavanger"), &some(1)).await;
+        let unknown = ask("stavanger").await;
         assert!(told(&unknown.whole().unwrap_err()).contains("stavanger"));
         assert_ne!(OSLO, BERGEN);
     }

@@ -6,7 +6,7 @@ use budstikke::ports::register::{ContactRegister, LookedUp, RegisterError};
 use budstikke::sandbox::krr::{CONTACT_FIELDS, KrrFault, Profile};
 use budstikke::sandbox::maskinporten::TokenFault;
 
-use crate::support::{Of, Setup, World, inquiry, patience, some};
+use crate::support::{Book, Of, Setup, World, inquiry, patience, some};
 
 /// How often calls carried each of `persons` in vain; the same for all of them.
 fn in_vain(told: &LookedUp, persons: &[PersonNumber]) -> usize {
@@ -49,6 +49,8 @@ async fn a_call_that_brought_no_answer_is_told_once_and_one_that_was_not_made_is
             let told = world.tell(&persons).await;
             assert!(told.failed.is_some() && told.contacts.is_empty());
             assert_eq!(in_vain(&told, &persons), 1, "{fault:?}");
+            assert_eq!(world.book.calls()[0], persons, "{fault:?}");
+            let written = world.book.calls().len();
             if matches!(fault, KrrFault::BadRequest400 | KrrFault::Nobody) {
                 continue;
             }
@@ -58,6 +60,7 @@ async fn a_call_that_brought_no_answer_is_told_once_and_one_that_was_not_made_is
             assert!(told.failed.is_some(), "{fault:?}");
             assert_eq!(told.besides, [], "{fault:?}");
             assert_eq!(world.krr.calls().count(), calls, "{fault:?}");
+            assert_eq!(world.book.calls().len(), written, "{fault:?}");
         }
     }
 }
@@ -78,6 +81,8 @@ async fn a_call_with_a_token_that_was_refused_counts_like_any_other() {
             .turn(|knobs| knobs.always = Some(KrrFault::Unauthorized401));
         let told = world.tell(&persons).await;
         assert_eq!((told.contacts.len(), in_vain(&told, &persons)), (0, 2));
+        let every_call = vec![persons; world.krr.calls().count()];
+        assert_eq!(world.book.calls(), every_call);
     }
 }
 
@@ -92,6 +97,7 @@ async fn without_a_token_or_a_connection_nothing_leaves_us() {
         let told = world.tell(&persons).await;
         assert!(told.failed.is_some());
         assert_eq!(told.besides, []);
+        assert!(world.book.calls().is_empty());
 
         let world = World::of(of).await;
         let World {
@@ -101,7 +107,8 @@ async fn without_a_token_or_a_connection_nothing_leaves_us() {
             ..
         } = world;
         krr.stop().await;
-        let told = register.lookup(&inquiry("oslo"), &persons).await;
+        let (inquiry, book) = (inquiry("oslo"), Book::default());
+        let told = register.lookup(&inquiry, &persons, &book).await;
         assert!(told.failed.is_some());
         assert_eq!(told.besides, []);
     }
@@ -124,6 +131,29 @@ async fn whoever_is_left_out_of_an_answer_is_told_of_that_call_too() {
                 .iter()
                 .all(|(_, found)| *found == Found::NoAnswer)
         );
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_cannot_be_written_down_is_not_made() {
+    for of in Of::BOTH {
+        let persons = some(4);
+        let world = World::with(Setup {
+            batch: 2,
+            of,
+            ..Setup::default()
+        })
+        .await;
+        world.ordinary(&persons).await;
+        let (inquiry, book) = (inquiry("oslo"), Book::of_calls(1));
+        let told = world.register.lookup(&inquiry, &persons, &book).await;
+        assert!(matches!(told.failed, Some(RegisterError::Unwritten(_))));
+        assert_eq!((told.contacts.len(), told.besides), (2, vec![]));
+        assert_eq!(world.krr.calls().count(), 1);
+        assert_eq!(book.calls(), [&persons[..2]]);
+        // It says nothing of the register, which is asked again as soon as it can be written down.
+        assert_eq!(world.look_up(&persons).await.unwrap().len(), 4);
+        assert_eq!(world.book.calls(), [&persons[..2], &persons[2..]]);
     }
 }
 

@@ -21,7 +21,7 @@ use crate::domain::person::PersonNumber;
 use crate::ports::BoxError;
 use crate::ports::clock::{Clock, Monotonic};
 use crate::ports::entropy::Entropy;
-use crate::ports::register::{ContactRegister, Inquiry, LookedUp, RegisterError};
+use crate::ports::register::{ContactRegister, Inquiry, Logbook, LookedUp, RegisterError};
 
 /// A single number that is refused is believed to be the fault itself, if the register answered
 /// anything at all within this time. Otherwise it may be that it refuses everything.
@@ -90,11 +90,12 @@ impl KrrRegister {
         &self,
         inquiry: &Inquiry,
         persons: &[PersonNumber],
+        logbook: &dyn Logbook,
         told: &mut LookedUp,
     ) -> Result<(), RegisterError> {
         let consumer = self.consumer(inquiry)?;
         for batch in persons.chunks(self.settings.batch.max(1)) {
-            self.batch(consumer, batch, told).await?;
+            self.batch(consumer, batch, logbook, told).await?;
         }
         Ok(())
     }
@@ -105,9 +106,10 @@ impl KrrRegister {
         &self,
         consumer: Option<&OrgNumber>,
         persons: &[PersonNumber],
+        logbook: &dyn Logbook,
         told: &mut LookedUp,
     ) -> Result<(), RegisterError> {
-        let missing = self.readable(consumer, persons, told).await?;
+        let missing = self.readable(consumer, persons, logbook, told).await?;
         if missing.is_empty() {
             return Ok(());
         }
@@ -118,7 +120,7 @@ impl KrrRegister {
                 "its answer holds none of those asked about",
             ));
         }
-        let missing = self.readable(consumer, &missing, told).await?;
+        let missing = self.readable(consumer, &missing, logbook, told).await?;
         if !missing.is_empty() {
             tracing::warn!(
                 persons = missing.len(),
@@ -135,10 +137,11 @@ impl KrrRegister {
         &self,
         consumer: Option<&OrgNumber>,
         persons: &[PersonNumber],
+        logbook: &dyn Logbook,
         told: &mut LookedUp,
     ) -> Result<Vec<PersonNumber>, RegisterError> {
         let mut gone = 0;
-        let outcome = self.ask(consumer, persons, &mut gone).await;
+        let outcome = self.ask(consumer, persons, &mut gone, logbook).await;
         for _ in u32::from(outcome.is_ok())..gone {
             no_answer(told, persons);
         }
@@ -185,7 +188,7 @@ impl KrrRegister {
         if good.is_some_and(|at| now.since(at) < GOOD_LATELY) {
             return Ok(());
         }
-        match self.ask(consumer, &[nobody()], &mut 0).await? {
+        match self.ask(consumer, &[nobody()], &mut 0, &NoLogbook).await? {
             Outcome::Answered(_) => Ok(()),
             Outcome::Refused => Err(unavailable(None, "it calls every request wrong")),
         }
@@ -198,6 +201,7 @@ impl KrrRegister {
         consumer: Option<&OrgNumber>,
         persons: &[PersonNumber],
         gone: &mut u32,
+        logbook: &dyn Logbook,
     ) -> Result<Outcome, RegisterError> {
         let audience = Audience {
             scope: self.settings.scope.clone(),
@@ -214,6 +218,8 @@ impl KrrRegister {
                 ));
             }
             let leave = self.brake.leave(consumer).await.map_err(held)?;
+            let written = logbook.leaving(persons).await;
+            written.map_err(RegisterError::Unwritten)?;
             let reply = self.client.ask(&token, persons).await;
             *gone += u32::from(reply.as_ref().err().is_none_or(CallError::may_have_left));
             let reply = match reply {
@@ -277,9 +283,15 @@ impl KrrRegister {
 
 #[async_trait]
 impl ContactRegister for KrrRegister {
-    async fn lookup(&self, inquiry: &Inquiry, persons: &[PersonNumber]) -> LookedUp {
+    async fn lookup(
+        &self,
+        inquiry: &Inquiry,
+        persons: &[PersonNumber],
+        logbook: &dyn Logbook,
+    ) -> LookedUp {
         let mut told = LookedUp::default();
-        let failed = self.everybody(inquiry, persons, &mut told).await.err();
+        let asked = self.everybody(inquiry, persons, logbook, &mut told);
+        let failed = asked.await.err();
         LookedUp { failed, ..told }
     }
 
@@ -292,8 +304,18 @@ impl ContactRegister for KrrRegister {
         };
         for consumer in consumers {
             // Refused is an answer too: production may not read a synthetic number.
-            self.ask(consumer, &[nobody()], &mut 0).await?;
+            self.ask(consumer, &[nobody()], &mut 0, &NoLogbook).await?;
         }
+        Ok(())
+    }
+}
+
+/// Of calls that are about nobody.
+struct NoLogbook;
+
+#[async_trait]
+impl Logbook for NoLogbook {
+    async fn leaving(&self, _nobody: &[PersonNumber]) -> Result<(), BoxError> {
         Ok(())
     }
 }

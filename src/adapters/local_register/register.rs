@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use crate::domain::contact::Contact;
 use crate::domain::krr_person::KrrPerson;
 use crate::domain::person::PersonNumber;
-use crate::ports::register::{ContactRegister, Inquiry, LookedUp, RegisterError};
+use crate::ports::register::{ContactRegister, Inquiry, Logbook, LookedUp, RegisterError};
 use crate::ports::store::{Store, StoreError};
 
 /// The register as a table of our own.
@@ -59,7 +59,12 @@ impl LocalRegister {
 #[async_trait]
 impl ContactRegister for LocalRegister {
     /// Nobody leaves us: what fails is our own table.
-    async fn lookup(&self, _inquiry: &Inquiry, persons: &[PersonNumber]) -> LookedUp {
+    async fn lookup(
+        &self,
+        _inquiry: &Inquiry,
+        persons: &[PersonNumber],
+        _logbook: &dyn Logbook,
+    ) -> LookedUp {
         self.read(persons).await.into()
     }
 

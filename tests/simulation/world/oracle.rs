@@ -65,6 +65,13 @@ pub struct ClockSet {
     pub by: i64,
 }
 
+/// How often a call about somebody was to be made, and was made.
+#[derive(Debug, Default)]
+pub struct Asked {
+    pub meant: u32,
+    pub left: u32,
+}
+
 /// Everything that was seen.
 #[derive(Debug, Default)]
 pub struct Oracle {
@@ -77,6 +84,8 @@ pub struct Oracle {
     pub answers: BTreeMap<(Life, usize, PersonNumber), Vec<(u64, Contact)>>,
     /// Calls to the register by life: for which agency, about whom, and what it was told.
     pub calls: BTreeMap<(Life, (String, PersonHash, &'static str)), u32>,
+    /// Calls to the register: for which agency, about whom.
+    pub asked: BTreeMap<(String, PersonHash), Asked>,
     /// By agency, in the order of arrival.
     pub inboxes: BTreeMap<usize, Vec<Event>>,
     /// Lives that were killed, paused, or taken for dead, with when.

@@ -11,7 +11,7 @@ use budstikke::domain::email::EmailAddress;
 use budstikke::domain::person::PersonNumber;
 use budstikke::domain::phone::PhoneNumber;
 use budstikke::domain::time::Timestamp;
-use budstikke::ports::register::{ContactRegister, Inquiry, LookedUp, RegisterError};
+use budstikke::ports::register::{ContactRegister, Inquiry, Logbook, LookedUp, RegisterError};
 
 use super::outside::Outside;
 use super::rng::Rng;
@@ -130,8 +130,18 @@ fn unavailable(retry_after: Option<Duration>) -> RegisterError {
 
 #[async_trait]
 impl ContactRegister for FarRegister {
-    async fn lookup(&self, inquiry: &Inquiry, persons: &[PersonNumber]) -> LookedUp {
+    async fn lookup(
+        &self,
+        inquiry: &Inquiry,
+        persons: &[PersonNumber],
+        logbook: &dyn Logbook,
+    ) -> LookedUp {
         let (outside, life) = (&self.outside, self.life);
+        outside.goes_out(&inquiry.agency, persons, |asked| &mut asked.meant);
+        if let Err(error) = logbook.leaving(persons).await {
+            return LookedUp::from(Err(RegisterError::Unwritten(error)));
+        }
+        outside.goes_out(&inquiry.agency, persons, |asked| &mut asked.left);
         let sim = &outside.sim;
         let weather = outside.state.lock().register;
         let (there, back, fails, refuses, after) = sim.draw(|rng| {
@@ -174,7 +184,11 @@ impl ContactRegister for FarRegister {
         match &answer {
             Ok(contacts) => outside.looked_up(life, &inquiry.agency, asked, contacts),
             Err(RegisterError::Refused) => outside.count("batch refused by the register"),
-            Err(RegisterError::Unavailable { .. } | RegisterError::Forbidden(_)) => {
+            Err(
+                RegisterError::Unavailable { .. }
+                | RegisterError::Forbidden(_)
+                | RegisterError::Unwritten(_),
+            ) => {
                 outside.count("register away");
             }
         }

@@ -1,4 +1,5 @@
-//! The audit of look-ups: whatever left a worker that lived on is in it, and nothing else is.
+//! The audit of look-ups: whoever was asked about is in it, and, if the worker lived on, what it was
+//! told; nothing else is.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use budstikke::ports::register::LookedUp;
 use budstikke::ports::store::Audit as _;
 
 use super::fleet::Fleet;
-use super::oracle::Oracle;
+use super::oracle::{Asked, Oracle};
 use super::outside::Outside;
 use super::time::Life;
 
@@ -29,6 +30,21 @@ fn keys() -> AuditKeys {
 }
 
 impl Outside {
+    /// A worker's call about `persons` is to be made, or is made.
+    pub fn goes_out(
+        &self,
+        agency: &AgencyId,
+        persons: &[PersonNumber],
+        which: fn(&mut Asked) -> &mut u32,
+    ) {
+        let keys = keys();
+        let mut state = self.state.lock();
+        for person in persons {
+            let key = (agency.as_str().to_owned(), keys.person(person));
+            *which(state.oracle.asked.entry(key).or_default()) += 1;
+        }
+    }
+
     /// A worker knows what came of its call to the register.
     pub fn went_out(
         &self,
@@ -89,6 +105,16 @@ fn compare(oracle: &Oracle, written: &BTreeMap<Row, u32>) -> Vec<String> {
         if !oracle.troubled.contains_key(life) {
             *must.entry(row).or_default() += calls;
         }
+    }
+    let asked = oracle.asked.iter().map(|((agency, person), asked)| {
+        let row = (agency.clone(), *person, Found::Asked.as_str());
+        (row, asked)
+    });
+    let asked: Vec<(Row, &Asked)> = asked.collect();
+    for (row, asked) in &asked {
+        // Whatever befell the worker.
+        *must.entry(row).or_default() += asked.left;
+        *all.entry(row).or_default() += asked.meant;
     }
     let rows = |row: &Row| written.get(row).copied().unwrap_or_default();
     let missing = must.into_iter().filter(|(row, calls)| rows(row) < *calls);
