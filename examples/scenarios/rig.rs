@@ -166,9 +166,9 @@ impl Site {
              [[agency]]\nid = \"oslo\"\nname = \"Oslo kommune\"\norg_number = \"958935420\"\n\
              kind = \"municipality\"\nbroker_user = \"oslo\"\nsms_sender = \"OsloKommune\"\n\
              email_from = \"Oslo kommune <varsel@oslo.example>\"\nurgent_per_hour = 1000000\nevents = {}\n\
-             [[sms_gateway]]\nname = \"sink\"\nkind = \"json\"\nurl = \"{}\"\nrate = 1000000.0\n\
+             [[sms_gateway]]\nname = \"gateway\"\nkind = \"json\"\nurl = \"{}\"\nrate = 1000000.0\n\
              burst = 100000\nconcurrency = {}\n\
-             [[email_relay]]\nname = \"sink\"\nurl = \"{}\"\nrate = 1000000.0\nburst = 100000\nconnections = {}\n",
+             [[email_relay]]\nname = \"relay\"\nurl = \"{}\"\nrate = 1000000.0\nburst = 100000\nconnections = {}\n",
             self.database, self.events, self.sms, self.concurrency, self.smtp, self.connections
         );
         let file = rig.folder.join(format!("{name}.toml"));

@@ -112,7 +112,7 @@ pub fn routes(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Routes>
             });
         }
         routes.email.push(Route {
-            name: relay.name.as_str().to_owned(),
+            name: config.known_as(relay),
             gateway: Arc::new(
                 SmtpRelay::new(settings).with_context(|| format!("email_relay {}", relay.name))?,
             ),

@@ -156,10 +156,13 @@ fn recorder(config: &Config) -> anyhow::Result<PrometheusHandle> {
         let gateways = config
             .sms_gateway
             .iter()
-            .map(|gateway| gateway.name.as_str());
-        let relays = config.email_relay.iter().map(|relay| relay.name.as_str());
+            .map(|gateway| gateway.name.as_str().to_owned());
+        let relays = config.email_relay.iter();
+        let names: Vec<String> = gateways
+            .chain(relays.map(|relay| config.known_as(relay)))
+            .collect();
         describe(
-            gateways.chain(relays),
+            names.iter().map(String::as_str),
             config.agency.iter().map(|agency| &agency.id),
         );
     }

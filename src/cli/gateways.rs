@@ -36,7 +36,7 @@ pub async fn show(global: &Global, list: usize) -> Result<ExitCode, Failure> {
         weight: gateway.weight,
     });
     let email = config.email_relay.iter().map(|relay| Configured {
-        name: relay.name.as_str().to_owned(),
+        name: config.known_as(relay),
         channel: "email",
         weight: relay.weight,
     });

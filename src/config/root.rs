@@ -154,6 +154,22 @@ impl Config {
         }
     }
 
+    /// As store, metrics and log know a relay, all of which tell gateways and relays apart by their
+    /// names alone: rates, health and circuits belong to a name. A relay that is called as an SMS
+    /// gateway is has `-email` behind it.
+    pub fn known_as(&self, relay: &EmailRelay) -> String {
+        let gateways = self.sms_gateway.iter().map(|one| one.name.as_str());
+        let relays = self.email_relay.iter().map(|one| one.name.as_str());
+        let taken: Vec<&str> = gateways.clone().chain(relays).collect();
+        let mut name = relay.name.as_str().to_owned();
+        if gateways.clone().any(|gateway| gateway == name) {
+            while taken.contains(&name.as_str()) {
+                name.push_str("-email");
+            }
+        }
+        name
+    }
+
     /// The effective configuration as TOML with every secret masked, for `budstikke check`.
     pub fn masked_toml(&self) -> String {
         let Some(toml::Value::Table(table)) = self.show() else {

@@ -101,3 +101,24 @@ fn an_agency_has_its_own_window_or_the_general_one() {
         ("oslo", "oslo".to_owned())
     );
 }
+
+#[test]
+fn a_relay_and_a_gateway_of_the_same_name_are_told_apart() {
+    let named = |kind: &str, url: &str, names: &[&str]| -> String {
+        let entry = |name: &&str| format!("[[{kind}]]\nname = \"{name}\"\nurl = \"{url}\"\n");
+        names.iter().map(entry).collect()
+    };
+    let gateways = |names| named("sms_gateway", "http://127.0.0.1:1", names);
+    let relays = |names| named("email_relay", "smtp://127.0.0.1:1", names);
+    let known = |text: &str| {
+        let config = good(&[text], &[]);
+        let relays = config.email_relay.iter();
+        relays
+            .map(|relay| config.known_as(relay))
+            .collect::<Vec<_>>()
+    };
+    let text = gateways(&["one", "two"]) + &relays(&["two", "three"]);
+    assert_eq!(known(&text), ["two-email", "three"]);
+    let text = gateways(&["one"]) + &relays(&["one", "one-email"]);
+    assert_eq!(known(&text), ["one-email-email", "one-email"]);
+}
