@@ -8,7 +8,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::domain::ids::JobNo;
-use crate::domain::job::template::Templates;
+use crate::domain::job::KnownTexts;
 use crate::domain::kinds::{Channel, Lane};
 use crate::domain::opt_out::OptedOut;
 use crate::ports::clock::Monotonic;
@@ -28,14 +28,11 @@ use super::settle::Settler;
 use super::share::{self, Holding};
 use super::side::Pile;
 
-/// Compiled texts are kept for so many different messages.
-const TEMPLATES_KEPT: usize = 256;
-
 /// A claim of so many is a large one.
 const FULL: usize = 500;
 
 /// Under load the next claim begins so long after the last one.
-const GROWS: Duration = Duration::from_millis(50);
+const GROWS: Duration = Duration::from_millis(100);
 
 /// How often the ready set and the register's answers are looked through.
 const TIDY_EVERY: Duration = Duration::from_secs(5);
@@ -47,7 +44,7 @@ pub struct Claimer {
     ready: Arc<ReadySet>,
     settler: Settler,
     resolver: Resolver,
-    templates: Mutex<HashMap<Box<str>, Arc<Templates>>>,
+    texts: Mutex<KnownTexts>,
     busy: Mutex<HashSet<Pile>>,
     /// A claim failed, and its commit may have taken effect all the same.
     in_doubt: AtomicBool,
@@ -62,7 +59,7 @@ impl Claimer {
             ready,
             settler,
             resolver,
-            templates: Mutex::default(),
+            texts: Mutex::default(),
             busy: Mutex::default(),
             in_doubt: AtomicBool::new(false),
         }
@@ -369,19 +366,8 @@ impl Claimer {
 
     fn loaded(&self, record: JobRecord) -> Option<Arc<LoadedJob>> {
         let agency = Arc::clone(self.deps.directory.by_no(record.agency)?);
-        let templates = record.message.as_ref().and_then(|message| {
-            let key = serde_json::to_string(message).ok()?.into_boxed_str();
-            let mut kept = self.templates.lock();
-            if let Some(templates) = kept.get(&key) {
-                return Some(Arc::clone(templates));
-            }
-            let templates = Arc::new(Templates::compile(message).ok()?);
-            if kept.len() >= TEMPLATES_KEPT {
-                kept.clear();
-            }
-            kept.insert(key, Arc::clone(&templates));
-            Some(templates)
-        });
+        let message = record.message.as_ref();
+        let templates = message.and_then(|message| self.texts.lock().compile(message).ok());
         let name = Arc::new(record.name.clone());
         Some(Arc::new(LoadedJob {
             agency,

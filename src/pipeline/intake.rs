@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::domain::event::{self, NewEvent, Problem};
 use crate::domain::ids::{AgencyNo, JobName, Reference};
-use crate::domain::job::Job;
-use crate::domain::job::parse::{ParseRules, parse};
+use crate::domain::job::{Job, KnownTexts, ParseRules, parse_knowing};
 use crate::domain::kinds::Lane;
 use crate::domain::status::Reason;
 use crate::domain::time::Timestamp;
@@ -65,6 +65,7 @@ type Unreadable = (Option<JobName>, Vec<Problem>);
 pub struct Intake {
     deps: Arc<Deps>,
     queue: mpsc::Sender<(Offer, oneshot::Sender<Result<Answer, Busy>>)>,
+    texts: Arc<Mutex<KnownTexts>>,
 }
 
 /// The store did not take the job; nothing of it is kept.
@@ -85,6 +86,7 @@ pub fn intake(deps: Arc<Deps>) -> (Intake, IntakeLoop) {
     let intake = Intake {
         deps,
         queue: sender,
+        texts: Arc::default(),
     };
     (intake.clone(), IntakeLoop { intake, queue })
 }
@@ -287,7 +289,8 @@ impl Intake {
             // A repeat may come after the job expired and is answered all the same: see `admit`.
             now: Timestamp(0),
         };
-        parse(&offer.body, &rules).map_err(|rejected| (rejected.job, rejected.problems))
+        let read = parse_knowing(&mut self.texts.lock(), &offer.body, &rules);
+        read.map_err(|rejected| (rejected.job, rejected.problems))
     }
 }
 

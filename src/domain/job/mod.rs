@@ -8,11 +8,11 @@ mod rules;
 pub mod template;
 
 pub use message::{EmailText, Message, Texts};
-pub use parse::{ParseRules, Rejected, parse};
+pub use parse::{ParseRules, Rejected, parse, parse_knowing};
 pub use preview::{Preview, preview};
 pub use recipient::{Recipient, To, Values};
 pub use rules::{Reminder, Rules, Side, StreetAudience};
-pub use template::{RenderError, RenderedEmail, Templates};
+pub use template::{KnownTexts, RenderError, RenderedEmail, Templates};
 
 use super::ids::JobName;
 

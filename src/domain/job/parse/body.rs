@@ -12,7 +12,7 @@ use super::settings::read_settings;
 use super::texts::{Audience, check_texts};
 use crate::domain::event::Problem;
 use crate::domain::ids::JobName;
-use crate::domain::job::{Job, Message, Recipient, Rules};
+use crate::domain::job::{Job, KnownTexts, Message, Recipient, Rules};
 use crate::domain::kinds::{Class, Lane};
 use crate::domain::time::Timestamp;
 
@@ -68,6 +68,18 @@ const KNOWN: [&str; 14] = [
 /// # Errors
 /// [`Rejected`] with every problem and its place.
 pub fn parse(body: &[u8], rules: &ParseRules<'_>) -> Result<Job, Rejected> {
+    parse_knowing(&mut KnownTexts::default(), body, rules)
+}
+
+/// As [`parse`], for whoever reads many: what an earlier job said need not be compiled again.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_knowing(
+    known: &mut KnownTexts,
+    body: &[u8],
+    rules: &ParseRules<'_>,
+) -> Result<Job, Rejected> {
     let mut problems = Problems::default();
     let Some(mut value) = read_json(body, &mut problems) else {
         return Err(Rejected {
@@ -84,7 +96,7 @@ pub fn parse(body: &[u8], rules: &ParseRules<'_>) -> Result<Job, Rejected> {
         });
     };
     let name = read_name(fields, &mut problems);
-    let draft = read_draft(fields, recipients, rules, &mut problems);
+    let draft = read_draft(known, fields, recipients, rules, &mut problems);
     match (name, draft, content_hash) {
         (Some(name), Some(draft), Some(content_hash)) if problems.is_empty() => Ok(Job {
             name,
@@ -107,6 +119,7 @@ struct Draft {
 }
 
 fn read_draft(
+    known: &mut KnownTexts,
     fields: Fields<'_>,
     recipients: Option<Value>,
     rules: &ParseRules<'_>,
@@ -137,7 +150,7 @@ fn read_draft(
             None => Audience::Listed(addressees),
         };
         check_purpose(fields, &whom, problems);
-        check_texts(&message.read, &settings, &whom, problems);
+        check_texts(known, &message.read, &settings, &whom, problems);
     }
     Some(Draft {
         rules: settings.into_rules(audience.flatten())?,

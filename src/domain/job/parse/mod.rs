@@ -12,6 +12,6 @@ mod settings;
 mod tests;
 mod texts;
 
-pub use body::{MAX_BODY_BYTES, MAX_DEPTH, ParseRules, Rejected, parse};
+pub use body::{MAX_BODY_BYTES, MAX_DEPTH, ParseRules, Rejected, parse, parse_knowing};
 pub use problems::MAX_PROBLEMS;
 pub use recipients::MAX_RECIPIENTS;

@@ -7,7 +7,7 @@ use super::problems::{At, Problems};
 use super::recipients::{Addressee, Addressees, Kind};
 use super::settings::Settings;
 use crate::domain::job::template::{Filling, Part, RenderError, RenderFault, Templates, filling};
-use crate::domain::job::{Message, Values};
+use crate::domain::job::{KnownTexts, Message, Values};
 use crate::domain::kinds::{Channel, ChannelRule, Language};
 use crate::domain::sms_parts::{MAX_PARTS, parts_only};
 
@@ -52,6 +52,7 @@ impl Audience<'_> {
 
 /// Checks the texts for everybody.
 pub(super) fn check_texts(
+    known: &mut KnownTexts,
     message: &Message,
     settings: &Settings,
     whom: &Audience<'_>,
@@ -61,7 +62,7 @@ pub(super) fn check_texts(
         return;
     };
     name_absent_texts(message, whom, rule, problems);
-    let (mut templates, wrong) = Templates::compile_all(message);
+    let (templates, wrong) = known.compile_all(message);
     problems.extend(wrong);
     let wanted = Wanted {
         person: texts_for(&templates, &channels(rule), templates.languages()),
@@ -73,7 +74,7 @@ pub(super) fn check_texts(
         .len()
         .max(wanted.phone.len())
         .max(wanted.email.len());
-    templates.share_fuel(whom.len() * most);
+    let templates = templates.sharing_fuel(whom.len() * most);
     Check {
         templates: &templates,
         wanted: &wanted,

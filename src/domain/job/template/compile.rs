@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use minijinja::{Environment, ErrorKind};
 
@@ -15,6 +16,7 @@ use crate::domain::job::{Message, Texts, Values};
 use crate::domain::kinds::{Channel, Language};
 
 /// The texts of a message, ready to be rendered any number of times.
+#[derive(Clone)]
 pub struct Templates {
     plain: Environment<'static>,
     html: Environment<'static>,
@@ -22,6 +24,7 @@ pub struct Templates {
 }
 
 /// One text.
+#[derive(Clone)]
 struct Text {
     /// Its name in the environment: where it stands in the job.
     name: String,
@@ -137,12 +140,18 @@ impl Templates {
         })
     }
 
-    /// Lets every rendering have no more than its share of [`JOB_FUEL`]; for checking a whole job.
-    pub(in crate::domain::job) fn share_fuel(&mut self, renderings: usize) {
+    /// As they are, but every rendering has no more than its share of [`JOB_FUEL`]; for checking a
+    /// whole job.
+    pub(in crate::domain::job) fn sharing_fuel(self: Arc<Self>, renderings: usize) -> Arc<Self> {
         let renderings = u64::try_from(renderings).unwrap_or(u64::MAX).max(1);
-        let share = Some(FUEL.min(JOB_FUEL / renderings));
-        self.plain.set_fuel(share);
-        self.html.set_fuel(share);
+        let share = JOB_FUEL / renderings;
+        if share >= FUEL {
+            return self;
+        }
+        let mut templates = Arc::unwrap_or_clone(self);
+        templates.plain.set_fuel(Some(share));
+        templates.html.set_fuel(Some(share));
+        Arc::new(templates)
     }
 
     /// Whether the text says the same to everybody.

@@ -5,6 +5,7 @@ mod clean;
 mod compile;
 mod engine;
 mod error;
+mod known;
 #[cfg(test)]
 mod tests;
 
@@ -12,5 +13,6 @@ pub use clean::{clean_body, clean_sms};
 pub use compile::{RenderedEmail, Templates};
 pub use engine::{FUEL, JOB_FUEL, MAX_TEXT_BYTES};
 pub use error::{Part, RenderError, RenderFault};
+pub use known::KnownTexts;
 
 pub(in crate::domain::job) use engine::{Filling, filling};
