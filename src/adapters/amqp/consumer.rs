@@ -10,7 +10,7 @@ use tracing::warn;
 
 use super::error::AmqpError;
 use super::handle::Office;
-use super::link::{Link, LinkState, keep};
+use super::link::{Link, LinkState, Traffic, keep};
 use super::publisher::Publisher;
 use super::sender::Directory;
 use super::session::{ConsumerSession, Mode, Shared};
@@ -63,7 +63,11 @@ impl AmqpJobs {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let directory = Directory::new(topology.agencies(), settings.user());
-        let shared = Arc::new(Shared::new(Link::new(settings, "consumer")));
+        let shared = Arc::new(Shared::new(Link::new(
+            settings,
+            "consumer",
+            Traffic::Foreign,
+        )));
         let session = ConsumerSession {
             shared: Arc::clone(&shared),
             topology,

@@ -11,7 +11,7 @@ use lapin::{Channel, Connection};
 
 use super::error::AmqpError;
 pub use super::letter::{DeadLetter, ReplayError};
-use super::link::{close, connect};
+use super::link::{Traffic, close, connect};
 use super::names;
 use super::publisher::{Publisher, Receipt};
 use super::settings::AmqpSettings;
@@ -33,7 +33,7 @@ impl DeadLetters {
     /// # Errors
     /// [`AmqpError`].
     pub async fn connect(settings: AmqpSettings) -> Result<Self, AmqpError> {
-        let connection = connect(&settings, "dead letters").await?;
+        let connection = connect(&settings, "dead letters", Traffic::Foreign).await?;
         Ok(Self {
             settings,
             connection,

@@ -35,6 +35,15 @@ const GOOD_SESSION: Duration = Duration::from_secs(5);
 /// While the broker stays away, one warning in so many attempts.
 const WARN_EVERY: u32 = 12;
 
+/// Whose messages the broker sends us over a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Traffic {
+    /// Agencies': through the [`sieve`].
+    Foreign,
+    /// Our own that no queue took, if any: straight.
+    Own,
+}
+
 /// How the connection is.
 #[derive(Debug, Clone)]
 pub(super) enum LinkState {
@@ -56,16 +65,18 @@ pub(super) struct Link {
     pub(super) settings: AmqpSettings,
     /// For the broker's list of connections and our log.
     pub(super) purpose: &'static str,
+    traffic: Traffic,
     state: watch::Sender<LinkState>,
     /// Cancelled: end for good.
     pub(super) stop: CancellationToken,
 }
 
 impl Link {
-    pub(super) fn new(settings: AmqpSettings, purpose: &'static str) -> Self {
+    pub(super) fn new(settings: AmqpSettings, purpose: &'static str, traffic: Traffic) -> Self {
         Self {
             settings,
             purpose,
+            traffic,
             state: watch::Sender::new(LinkState::Connecting(None)),
             stop: CancellationToken::new(),
         }
@@ -172,7 +183,7 @@ pub(super) async fn keep(link: Link, mut session: impl Session) {
 }
 
 async fn one_session(link: &Link, session: &mut impl Session) -> Result<(), AmqpError> {
-    let connecting = connect(&link.settings, link.purpose);
+    let connecting = connect(&link.settings, link.purpose, link.traffic);
     let Some(connection) = link.stop.run_until_cancelled(connecting).await else {
         return Ok(());
     };
@@ -214,6 +225,7 @@ fn delay(attempt: u32, unit: f64) -> Duration {
 pub(super) async fn connect(
     settings: &AmqpSettings,
     purpose: &str,
+    traffic: Traffic,
 ) -> Result<Connection, AmqpError> {
     let properties =
         ConnectionProperties::default().with_connection_name(format!("budstikke {purpose}").into());
@@ -236,6 +248,9 @@ pub(super) async fn connect(
                     return Err(std::io::Error::new(std::io::ErrorKind::TimedOut, late).into());
                 }
             };
+            if traffic == Traffic::Own {
+                return Ok(broker);
+            }
             let sieve = sieve::through(broker, &carrier).await?;
             let mut here = uri.clone();
             here.scheme = AMQPScheme::AMQP;

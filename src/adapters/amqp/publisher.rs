@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing::warn;
 
 use super::error::{AmqpError, NOT_FOUND, reply};
-use super::link::{Link, LinkState, Session, keep};
+use super::link::{Link, LinkState, Session, Traffic, keep};
 use super::settings::AmqpSettings;
 use super::topology::Topology;
 
@@ -103,7 +103,7 @@ impl Publisher {
     /// connection, if there is one.
     pub fn start(settings: AmqpSettings, topology: Option<Topology>) -> Self {
         let shared = Arc::new(Shared {
-            link: Link::new(settings, "publisher"),
+            link: Link::new(settings, "publisher", Traffic::Own),
             channel: Mutex::new(None),
             window: tokio::sync::Mutex::default(),
             renew: Notify::new(),
