@@ -82,7 +82,10 @@ impl fmt::Debug for PostgresStore {
 ///
 /// The statements are few, known, and meant to run as nested loops over indexes from ids that we
 /// bring. A fresh database has no statistics yet, and a plan made then would be kept while the
-/// tables grow a thousandfold; so the other kinds of plan are discouraged instead.
+/// tables grow a thousandfold; so the other kinds of plan are discouraged instead. For the same reason
+/// statements on the way of a job ask for what belongs to a row by `(SELECT TRUE … LIMIT 1)` and not
+/// by `EXISTS`, of which such a plan makes a hash of the whole table, and join what a parameter
+/// limits by `= ANY (ARRAY(…))`.
 const SESSION: &[(&str, &str)] = &[
     ("synchronous_commit", "on"),
     ("default_transaction_isolation", "read committed"),

@@ -30,8 +30,8 @@ const QUEUE: &str = "SELECT pg_advisory_xact_lock(7310861)";
 /// Moves the oldest events. Their numbers go on from `stream.last`, which the last part reads as it
 /// was before this statement and the middle part raises.
 const NUMBER: &str = "WITH moved AS MATERIALIZED ( \
-        DELETE FROM outbox o USING ( \
-            SELECT id FROM outbox ORDER BY id LIMIT $1) f WHERE o.id = f.id \
+        DELETE FROM outbox o WHERE o.id = ANY (ARRAY( \
+            SELECT id FROM outbox ORDER BY id LIMIT $1)) \
         RETURNING o.id, o.agency, o.kind, o.subject, o.at, o.data), \
     raised AS ( \
         INSERT INTO stream AS s (agency, last) \
@@ -80,7 +80,7 @@ impl Outbox for PostgresStore {
             *known = (*known).max(*sequence);
         }
         let (agencies, upto): (Vec<i32>, Vec<i64>) = highest.into_iter().unzip();
-        self.transact(move |connection| {
+        self.transact_planned(move |connection| {
             let (agencies, upto) = (agencies.clone(), upto.clone());
             Box::pin(async move {
                 sqlx::query(QUEUE).execute(&mut *connection).await?;

@@ -18,7 +18,8 @@ use crate::ports::store::{FoundTry, ParkedReceipt, Parking, StoreError};
 /// that never left.
 const FIND: &str = "SELECT k.place, d.id, d.agency, d.state, d.reason, d.version, d.due, \
         COALESCE(l.slot, 0::smallint), \
-        d.tries, EXISTS (SELECT FROM try o WHERE o.delivery = d.id AND o.outcome IS NULL) \
+        d.tries, (SELECT TRUE FROM try o WHERE o.delivery = d.id AND o.outcome IS NULL \
+            LIMIT 1) IS TRUE \
     FROM unnest($2::text[], $3::bigint[]) WITH ORDINALITY AS k (ref, delivery, place) \
     CROSS JOIN LATERAL ( \
         (SELECT t.delivery FROM try t WHERE t.gateway = $1 AND t.provider_ref = k.ref LIMIT 1) \

@@ -22,6 +22,13 @@ use crate::ports::store::StoreError;
 /// How often work is done again after a deadlock.
 const ATTEMPTS: u32 = 5;
 
+const BEGIN: &str = "BEGIN";
+
+/// The server keeps one plan of each statement for every call. Left to itself it plans most of those
+/// with arrays anew whenever they are short, since it takes ten rows for what it has not seen: three
+/// quarters of the time of settling one result, 0.45 of 0.6 ms.
+const BEGIN_PLANNED: &str = "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan";
+
 /// A statement with its arguments.
 pub(super) type Statement<'q> = Query<'q, Postgres, PgArguments>;
 
@@ -64,12 +71,30 @@ impl PostgresStore {
         T: Send + 'static,
         W: for<'c> Fn(&'c mut PgConnection) -> Work<'c, T> + Send + Sync + 'static,
     {
+        self.transact_begun(BEGIN, work).await
+    }
+
+    /// The same for what every message goes through: its statements are planned once. None of them
+    /// may rely on the value of a parameter to be planned well.
+    pub(super) async fn transact_planned<T, W>(&self, work: W) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: for<'c> Fn(&'c mut PgConnection) -> Work<'c, T> + Send + Sync + 'static,
+    {
+        self.transact_begun(BEGIN_PLANNED, work).await
+    }
+
+    async fn transact_begun<T, W>(&self, begin: &'static str, work: W) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: for<'c> Fn(&'c mut PgConnection) -> Work<'c, T> + Send + Sync + 'static,
+    {
         let pool = self.pool.clone();
         let limit = self.answer_timeout;
         let task = async move {
             let mut attempt = 1;
             loop {
-                match once(&pool, limit, &work).await {
+                match once(&pool, limit, begin, &work).await {
                     Err(fault) if fault.is_collision() && attempt < ATTEMPTS => attempt += 1,
                     result => return result.map_err(StoreError::from),
                 }
@@ -81,13 +106,18 @@ impl PostgresStore {
     }
 }
 
-async fn once<T, W>(pool: &PgPool, limit: Duration, work: &W) -> Result<T, Fault>
+async fn once<T, W>(
+    pool: &PgPool,
+    limit: Duration,
+    begin: &'static str,
+    work: &W,
+) -> Result<T, Fault>
 where
     W: for<'c> Fn(&'c mut PgConnection) -> Work<'c, T>,
 {
     let mut connection = pool.acquire().await?;
     let whole = async {
-        let mut transaction = connection.begin().await?;
+        let mut transaction = connection.begin_with(begin).await?;
         let value = work(&mut transaction).await?;
         transaction.commit().await?;
         Ok::<T, Fault>(value)

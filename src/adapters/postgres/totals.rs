@@ -14,8 +14,9 @@ use crate::domain::ids::JobNo;
 const TOTALS: &str = "SELECT j.no, n.state, n.open, count(*) \
     FROM unnest($1::bigint[]) AS j (no) CROSS JOIN LATERAL ( \
         SELECT max(d.state) AS state, \
-            bool_or(d.state = 6 AND EXISTS ( \
-                SELECT FROM try t WHERE t.delivery = d.id AND t.outcome IS NULL)) AS open \
+            bool_or(d.state = 6 AND ( \
+                SELECT TRUE FROM try t WHERE t.delivery = d.id AND t.outcome IS NULL LIMIT 1) \
+                IS TRUE) AS open \
         FROM delivery d \
         WHERE d.id >= (j.no << 18) AND d.id < ((j.no + 1) << 18) AND NOT d.silent \
         GROUP BY d.id >> 1) n \

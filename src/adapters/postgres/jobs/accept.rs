@@ -88,7 +88,7 @@ pub(super) async fn accept(
         history: store.history.load(Ordering::Acquire),
     });
     store
-        .transact(move |connection| {
+        .transact_planned(move |connection| {
             let batch = Arc::clone(&batch);
             Box::pin(async move { batch.store(connection).await })
         })

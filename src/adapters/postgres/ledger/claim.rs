@@ -1,5 +1,7 @@
 //! Claiming what is due.
 
+use std::collections::HashMap;
+
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
@@ -19,9 +21,9 @@ const CLAIM: &str = concat!(
     now!(),
     " AS now), \
      found AS MATERIALIZED ( \
-        SELECT d.id, w.place \
-        FROM unnest($2::int[], $3::smallint[], $4::bigint[], $5::bigint[]) WITH ORDINALITY \
-            AS w (agency, lane, channel, most, place) \
+        SELECT d.id \
+        FROM unnest($2::int[], $3::smallint[], $4::bigint[], $5::bigint[]) \
+            AS w (agency, lane, channel, most) \
         JOIN agency a ON a.no = w.agency AND a.stopped_at IS NULL \
         CROSS JOIN LATERAL ( \
             SELECT id FROM delivery \
@@ -34,8 +36,8 @@ const CLAIM: &str = concat!(
         INSERT INTO claim (worker, at) SELECT $1, now FROM clock WHERE EXISTS (SELECT FROM found) \
         RETURNING id) \
      UPDATE delivery d SET state = 6, claim = made.id \
-     FROM made, found WHERE d.id = found.id \
-     RETURNING made.id, found.place, d.due, d.id, d.agency, d.lane, d.fixed, d.slot, d.attempts, \
+     FROM made WHERE d.id = ANY (ARRAY(SELECT id FROM found)) \
+     RETURNING made.id, d.due, d.id, d.agency, d.lane, d.fixed, d.slot, d.attempts, \
         d.tries"
 );
 
@@ -67,25 +69,30 @@ pub(super) async fn claim(
         return Ok(nothing);
     };
     let id = ClaimId(first.try_get(0).map_err(Fault::from)?);
-    let mut taken = rows.iter().map(read).collect::<Result<Vec<_>, Fault>>()?;
-    taken.sort_unstable_by_key(|(place, claimed)| (*place, claimed.due, claimed.delivery));
-    Ok(Claim {
-        id,
-        deliveries: taken.into_iter().map(|(_, claimed)| claimed).collect(),
-    })
+    let places: HashMap<_, usize> = wants
+        .iter()
+        .enumerate()
+        .map(|(place, want)| ((want.agency, want.lane, want.channel), place))
+        .collect();
+    let place = |claimed: &Claimed| {
+        let pile = (claimed.agency, claimed.lane, claimed.delivery.channel());
+        places.get(&pile).copied()
+    };
+    let mut deliveries = rows.iter().map(read).collect::<Result<Vec<_>, Fault>>()?;
+    deliveries.sort_by_cached_key(|claimed| (place(claimed), claimed.due, claimed.delivery));
+    Ok(Claim { id, deliveries })
 }
 
-fn read(row: &PgRow) -> Result<(i64, Claimed), Fault> {
-    let id = DeliveryId(row.try_get(3)?);
-    let claimed = Claimed {
+fn read(row: &PgRow) -> Result<Claimed, Fault> {
+    let id = DeliveryId(row.try_get(2)?);
+    Ok(Claimed {
         delivery: id,
-        agency: AgencyNo(row.try_get(4)?),
-        lane: lane("delivery", row.try_get(5)?, id)?,
-        fixed: row.try_get(6)?,
-        slot: u8::from(row.try_get::<i16, _>(7)? != 0),
-        attempts: large(row.try_get(8)?),
-        tries: large(row.try_get(9)?),
-        due: Timestamp(row.try_get(2)?),
-    };
-    Ok((row.try_get(1)?, claimed))
+        agency: AgencyNo(row.try_get(3)?),
+        lane: lane("delivery", row.try_get(4)?, id)?,
+        fixed: row.try_get(5)?,
+        slot: u8::from(row.try_get::<i16, _>(6)? != 0),
+        attempts: large(row.try_get(7)?),
+        tries: large(row.try_get(8)?),
+        due: Timestamp(row.try_get(1)?),
+    })
 }

@@ -16,16 +16,16 @@ use crate::ports::store::{IntentEntry, Refused};
 /// planner may read all that is claimed, by `delivery_claim`, once for every entry.
 const JUDGE: &str = "SELECT e.place, CASE \
         WHEN d.id IS NULL OR d.state <> 6 OR d.claim IS DISTINCT FROM e.claim THEN 1 \
-        WHEN EXISTS (SELECT FROM try t WHERE t.delivery = e.target AND t.slot = e.slot \
-            AND (t.outcome IS NULL OR t.outcome IN (1, 3))) THEN 2 \
+        WHEN (SELECT TRUE FROM try t WHERE t.delivery = e.target AND t.slot = e.slot \
+            AND (t.outcome IS NULL OR t.outcome IN (1, 3)) LIMIT 1) THEN 2 \
         WHEN d.slot <> e.slot OR d.attempts <> e.attempt THEN 1 \
         WHEN e.target <> e.delivery AND (d.fixed OR d.attempts > 0 \
-            OR EXISTS (SELECT FROM try t WHERE t.delivery = e.delivery) \
-            OR EXISTS (SELECT FROM delivery o WHERE o.id = e.target)) THEN 1 \
+            OR (SELECT TRUE FROM try t WHERE t.delivery = e.delivery LIMIT 1) \
+            OR (SELECT TRUE FROM delivery o WHERE o.id = e.target)) THEN 1 \
         WHEN (SELECT j.cancelled_at IS NOT NULL FROM job j WHERE j.no = e.delivery >> 18) THEN 3 \
-        WHEN ((e.delivery >> 1) & 7) > 0 AND EXISTS (SELECT FROM opened o \
+        WHEN ((e.delivery >> 1) & 7) > 0 AND (SELECT TRUE FROM opened o \
             WHERE o.job = e.delivery >> 18 AND o.position = (e.delivery >> 4) & 16383) THEN 4 \
-        WHEN EXISTS (SELECT FROM agency a WHERE a.no = d.agency AND a.stopped_at IS NOT NULL) \
+        WHEN (SELECT a.stopped_at IS NOT NULL FROM agency a WHERE a.no = d.agency) \
             OR EXISTS (SELECT FROM fleet WHERE id = 1 AND stopped_at IS NOT NULL) THEN 5 \
         ELSE 0 END, \
         CASE WHEN e.cover IS NOT NULL THEN (SELECT c.position FROM cover c \

@@ -49,7 +49,7 @@ pub(in crate::adapters::postgres) async fn lock_claims(
 const HAND_BACK: &str = "UPDATE delivery d SET state = 5, claim = NULL, due = COALESCE($3, d.due) \
     FROM unnest($1::bigint[], $2::bigint[]) AS b (id, claim) \
     WHERE d.id = b.id AND CASE WHEN d.state = 6 THEN d.claim = b.claim END \
-        AND NOT EXISTS (SELECT FROM try t WHERE t.delivery = d.id AND t.outcome IS NULL)";
+        AND (SELECT TRUE FROM try t WHERE t.delivery = d.id AND t.outcome IS NULL LIMIT 1) IS NULL";
 
 pub(super) async fn hand_back(
     store: &PostgresStore,

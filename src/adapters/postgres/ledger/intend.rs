@@ -56,7 +56,7 @@ pub(super) async fn intend(
     let batch = Arc::new(batch);
     let began = store.began;
     let (mut intents, reading) = store
-        .transact(move |connection| {
+        .transact_planned(move |connection| {
             let batch = Arc::clone(&batch);
             Box::pin(async move { run(connection, &batch, began).await })
         })

@@ -84,7 +84,7 @@ pub(super) async fn settle(
     let columns = Columns::of(&settlements)?;
     let batch = Arc::new((settlements, columns));
     store
-        .transact(move |connection| {
+        .transact_planned(move |connection| {
             let (filters, batch) = (Arc::clone(&filters), Arc::clone(&batch));
             Box::pin(async move { run(connection, &filters, &batch.0, &batch.1).await })
         })
