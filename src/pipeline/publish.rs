@@ -17,10 +17,12 @@ const ROLE: &str = "publisher";
 const LEASE: Duration = Duration::from_secs(10);
 /// The lease is renewed so often.
 const RENEW: Duration = Duration::from_secs(3);
+/// Whoever is not the publisher asks for the lease again so often.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// A round of so many is a large one.
 const MANY: usize = 160;
 /// Under load the next round begins so long after the last one.
-const GROWS: Duration = Duration::from_millis(50);
+const GROWS: Duration = Duration::from_millis(100);
 /// Events numbered in one transaction at most.
 const NUMBER: u32 = 1_000;
 /// Events of one agency in one window of confirms at most.
@@ -78,7 +80,15 @@ impl Publisher {
                     continue;
                 }
                 Ok(Round::Idle) => Duration::from_millis(500),
-                Ok(Round::NotMine) => Duration::from_secs(1),
+                Ok(Round::NotMine) => {
+                    // The bell rings for the publisher; here it would only ask for the lease.
+                    tokio::select! {
+                        biased;
+                        () = end.cancelled() => {}
+                        () = self.deps.clock.sleep(ASK_AGAIN) => {}
+                    }
+                    continue;
+                }
                 Ok(Round::Held) => {
                     // The bell would only spin while the broker does not take anything.
                     self.deps.clock.sleep(Duration::from_millis(500)).await;
@@ -142,7 +152,9 @@ impl Publisher {
         }
         let began = self.deps.clock.monotonic();
         let numbered = self.advance(NUMBER).await?;
-        self.gather.began(began, numbered as usize);
+        if numbered < NUMBER {
+            self.gather.began(began, numbered as usize);
+        }
         let Some(sink) = &self.sink else {
             return Ok(if numbered == NUMBER {
                 Round::More

@@ -24,8 +24,9 @@ use super::ready::Held;
 
 /// Settlements in one transaction at most.
 const BATCH: usize = 500;
-/// A batch of so many is a large one.
-const MANY: usize = 200;
+/// A batch of so many is a large one. Two at a time are many for a fleet of workers at slow gateways:
+/// their commits, of one result each, were most of what the database did.
+const MANY: usize = 24;
 /// Under load a batch grows for so long.
 const GROWS: Duration = Duration::from_millis(40);
 /// Settlements that may wait; beyond it whoever settles waits, and so sends nothing new.
