@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::future::maybe_done;
 use futures::{FutureExt, StreamExt};
 use lapin::message::BasicReturnMessage;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
@@ -23,6 +24,8 @@ use super::topology::Topology;
 
 /// How long a window of confirms may take.
 const CONFIRM_LIMIT: Duration = Duration::from_secs(10);
+/// So many messages are handed to the client library before it has written the first.
+const AT_ONCE: usize = 100;
 /// How often the connection is looked at besides its own reports.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -167,9 +170,9 @@ impl Publisher {
         };
         let deadline = Instant::now() + CONFIRM_LIMIT;
         let mut confirms = Vec::with_capacity(messages.len());
-        for message in messages {
-            match timeout_at(deadline, send(&channel, message)).await {
-                Ok(confirm) => confirms.push(confirm),
+        for some in messages.chunks(AT_ONCE) {
+            match timeout_at(deadline, send_all(&channel, some)).await {
+                Ok(sent) => confirms.extend(sent),
                 Err(_) => break,
             }
         }
@@ -233,6 +236,23 @@ impl Drop for Publisher {
     fn drop(&mut self) {
         self.shared.link.stop.cancel();
     }
+}
+
+/// Publishes in order. The library queues a message when it is first polled, and answers when its own
+/// thread has written it: waiting for one after the other makes two changes of threads and a write
+/// out of each.
+async fn send_all(channel: &Channel, messages: &[Message]) -> Vec<lapin::Result<PublisherConfirm>> {
+    let begin = |message| Box::pin(maybe_done(send(channel, message)));
+    let mut sending: Vec<_> = messages.iter().map(begin).collect();
+    for one in &mut sending {
+        let _queued = one.as_mut().now_or_never();
+    }
+    let mut confirms = Vec::with_capacity(sending.len());
+    for mut one in sending {
+        one.as_mut().await;
+        confirms.extend(one.as_mut().take_output());
+    }
+    confirms
 }
 
 async fn send(channel: &Channel, message: &Message) -> lapin::Result<PublisherConfirm> {

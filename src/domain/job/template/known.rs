@@ -56,3 +56,61 @@ impl KnownTexts {
         (templates, problems)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::job::Texts;
+    use crate::domain::kinds::Language;
+
+    fn message(sms: &str) -> Message {
+        let texts = Texts {
+            sms: Some(sms.to_owned()),
+            email: None,
+        };
+        Message {
+            texts: [(Language::Nb, texts)].into(),
+        }
+    }
+
+    #[test]
+    fn what_was_said_before_is_not_compiled_again() {
+        let mut known = KnownTexts::default();
+        let first = known.compile(&message("Hei {{ name }}")).unwrap();
+        let again = known.compile(&message("Hei {{ name }}")).unwrap();
+        assert!(Arc::ptr_eq(&first, &again));
+        let other = known.compile(&message("Hallo {{ name }}")).unwrap();
+        assert!(!Arc::ptr_eq(&first, &other));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_each_time() {
+        let mut known = KnownTexts::default();
+        for _ in 0..2 {
+            let wrong = known.compile(&message("Hei {{ name")).unwrap_err();
+            assert_eq!(wrong[0].pointer, "/message/nb/sms");
+        }
+        assert!(known.messages.is_empty());
+    }
+
+    #[test]
+    fn only_so_many_bytes_are_kept() {
+        let mut known = KnownTexts::default();
+        for number in 0..100 {
+            let long = format!("{number}{}", "x".repeat(60_000));
+            known.compile(&message(&long)).unwrap();
+            let kept: usize = known.messages.keys().map(|key| key.len()).sum();
+            assert!(kept == known.bytes && kept <= MOST, "{kept}");
+        }
+    }
+
+    #[test]
+    fn a_share_of_the_work_is_its_own() {
+        let mut known = KnownTexts::default();
+        let first = known.compile(&message("Hei {{ name }}")).unwrap();
+        let few = Arc::clone(&first).sharing_fuel(10);
+        assert!(Arc::ptr_eq(&first, &few));
+        let many = Arc::clone(&first).sharing_fuel(1_000_000);
+        assert!(!Arc::ptr_eq(&first, &many));
+    }
+}
