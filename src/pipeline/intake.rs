@@ -24,7 +24,7 @@ use super::new_job::{new_job, view};
 /// Jobs in one transaction at most.
 pub const BATCH: usize = 500;
 /// Recipients in one transaction, about: a batch is closed once it holds so many.
-const RECIPIENTS: usize = 20_000;
+const RECIPIENTS: usize = 10_000;
 /// HTTP requests that may wait to be stored.
 const WAITING: usize = 1_000;
 

@@ -17,7 +17,7 @@ use super::vitals::Vitals;
 const QUEUE_FOR: f64 = 0.030;
 
 /// The longest queue, as a multiple of the requests in flight.
-const QUEUE_AT_MOST: f64 = 8.0;
+const QUEUE_AT_MOST: f64 = 16.0;
 
 /// All lines of this process, by channel.
 #[derive(Debug)]
