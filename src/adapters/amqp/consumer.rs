@@ -31,7 +31,7 @@ pub struct Prefetch(pub u16);
 
 impl Default for Prefetch {
     fn default() -> Self {
-        Self(200)
+        Self(256)
     }
 }
 
