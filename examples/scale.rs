@@ -16,9 +16,9 @@ use clap::Parser;
 
 /// What a notification costs in microseconds of one core, in jobs of 1,000 and in jobs of one.
 const COSTS: [(&str, f64, f64); 3] = [
-    ("worker", 76.0, 144.0),
-    ("database", 61.0, 152.0),
-    ("broker", 44.0, 78.0),
+    ("worker", 68.0, 107.0),
+    ("database", 76.0, 106.0),
+    ("broker", 53.0, 59.0),
 ];
 
 /// A fleet meets a load.
