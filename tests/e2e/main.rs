@@ -15,6 +15,7 @@ mod support;
 mod audit;
 mod bench;
 mod broker;
+mod demo;
 mod evidence;
 mod http;
 mod life;

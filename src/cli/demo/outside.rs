@@ -28,8 +28,9 @@ impl Outside {
         let sms = SmsServer::start(Knobs::default())
             .await
             .context("the sandbox SMS gateway")?;
+        // Retries may be a tenth of the first tries: with more the demo would wait for minutes.
         let greylist =
-            Script::default().with(Rule::greylist(Duration::from_millis(700)).chance(0.3));
+            Script::default().with(Rule::greylist(Duration::from_millis(700)).chance(0.05));
         let mail = MailServer::start(greylist)
             .await
             .context("the sandbox mail server")?;
