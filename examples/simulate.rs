@@ -10,11 +10,14 @@
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use clap::Parser;
 use world::aim::{CALLS, Fate};
-use world::run::{Keep, run};
+use world::processor;
+use world::run::{Keep, Report, run};
 use world::scene::Scene;
 
 #[path = "../tests/simulation/world/mod.rs"]
@@ -40,6 +43,46 @@ struct Args {
     scene: Scene,
 }
 
+/// What the seeds showed together, in whatever order they ended.
+#[derive(Default)]
+struct Sum {
+    counts: BTreeMap<&'static str, u64>,
+    met: BTreeMap<(&'static str, Fate), u64>,
+    failed: Vec<u64>,
+    steps: u64,
+    wires: usize,
+    played: u64,
+    /// Simulated microseconds.
+    lasted: u64,
+    /// The same for the same seeds.
+    digest: u64,
+}
+
+impl Sum {
+    fn add(&mut self, seed: u64, report: Report) {
+        for line in &report.trace {
+            println!("{line}");
+        }
+        for (what, count) in report.counts {
+            *self.counts.entry(what).or_default() += count;
+        }
+        for (what, count) in report.met {
+            *self.met.entry(what).or_default() += count;
+        }
+        self.steps += report.steps;
+        self.wires += report.wires;
+        self.lasted += report.lasted;
+        self.played += 1;
+        self.digest ^= report.digest.rotate_left((seed % 64) as u32);
+        if !report.violations.is_empty() {
+            for violation in &report.violations {
+                println!("seed {seed}: {violation}");
+            }
+            self.failed.push(seed);
+        }
+    }
+}
+
 fn main() -> ExitCode {
     let args = Args::parse();
     let seeds = match args.seed {
@@ -52,33 +95,40 @@ fn main() -> ExitCode {
         Keep::Digest
     };
     let started = Instant::now();
-    let mut met: BTreeMap<_, u64> = BTreeMap::new();
-    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-    let (mut failed, mut steps, mut wires, mut played, mut lasted) = (Vec::new(), 0, 0, 0u64, 0);
-    let mut digest = 0u64;
-    for seed in seeds {
-        let report = run(seed, keep, args.scene);
-        for line in &report.trace {
-            println!("{line}");
+    let next = AtomicU64::new(seeds.start);
+    let all = Mutex::new(Sum::default());
+    let places = if seeds.end - seeds.start == 1 {
+        1
+    } else {
+        std::thread::available_parallelism().map_or(1, usize::from)
+    };
+    std::thread::scope(|threads| {
+        for place in 0..places {
+            let (next, all, until) = (&next, &all, seeds.end);
+            threads.spawn(move || {
+                processor::stay_on_one(place);
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= until {
+                        break;
+                    }
+                    let report = run(seed, keep, args.scene);
+                    all.lock().unwrap().add(seed, report);
+                }
+            });
         }
-        for (what, count) in &report.counts {
-            *counts.entry(what).or_default() += count;
-        }
-        for (what, count) in &report.met {
-            *met.entry(*what).or_default() += count;
-        }
-        steps += report.steps;
-        wires += report.wires;
-        lasted += report.lasted;
-        played += 1;
-        digest = digest.rotate_left(1) ^ report.digest;
-        if !report.violations.is_empty() {
-            for violation in &report.violations {
-                println!("seed {seed}: {violation}");
-            }
-            failed.push(seed);
-        }
-    }
+    });
+    let Sum {
+        counts,
+        met,
+        mut failed,
+        steps,
+        wires,
+        played,
+        lasted,
+        digest,
+    } = all.into_inner().unwrap();
+    failed.sort_unstable();
     for (what, count) in &counts {
         println!("{count:>9}  {what}");
     }

@@ -9,6 +9,7 @@ mod simulation {
     use std::collections::{BTreeMap, BTreeSet};
 
     use super::world::aim::{CALLS, Fate};
+    use super::world::processor;
     use super::world::run::{Keep, Report, run};
     use super::world::scene::Scene;
 
@@ -57,7 +58,17 @@ mod simulation {
         format!("replay: cargo run --release --example simulate -- --trace --seed {seed}")
     }
 
+    /// Each of the tests that run at the same time on a processor of its own. Only nextest tells
+    /// which they are.
+    fn spread() {
+        let slot = std::env::var("NEXTEST_TEST_GLOBAL_SLOT").ok();
+        if let Some(slot) = slot.and_then(|slot| slot.parse().ok()) {
+            processor::stay_on_one(slot);
+        }
+    }
+
     fn campaign(seeds: std::ops::Range<u64>) {
+        spread();
         let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
         let mut all: BTreeSet<(&str, Fate)> = BTreeSet::new();
         for seed in seeds {
@@ -93,6 +104,7 @@ mod simulation {
 
     /// Plays seeds of a scene that shows one thing.
     fn shows(scene: Scene, seeds: std::ops::Range<u64>, sometimes: &[&str]) {
+        spread();
         let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
         for seed in seeds {
             let report = run(seed, Keep::Trace, scene);
@@ -160,6 +172,7 @@ mod simulation {
 
     #[test]
     fn a_seed_gives_the_same_run_byte_for_byte() {
+        spread();
         for seed in 10_000..10_008 {
             let (one, two) = (
                 run(seed, Keep::Trace, Scene::Storm),

@@ -17,6 +17,7 @@ mod fleet;
 mod gateway;
 mod oracle;
 mod outside;
+pub mod processor;
 mod register;
 mod rng;
 pub mod run;
