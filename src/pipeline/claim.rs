@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::task::coop::consume_budget;
 
 use crate::domain::ids::JobNo;
 use crate::domain::job::KnownTexts;
@@ -276,6 +277,8 @@ impl Claimer {
         let now = self.deps.clock.now();
         let mut decided = Decided::default();
         for mut held in resolved {
+            // Whole thousands are planned here, and others have slots to keep.
+            consume_budget().await;
             held.opted_out = self.deps.opt_outs.of(&held);
             decided.add(&self.deps, held, now);
         }
@@ -329,6 +332,7 @@ impl Claimer {
         let mut held = Vec::with_capacity(claim.deliveries.len());
         let mut lost = Vec::new();
         for claimed in &claim.deliveries {
+            consume_budget().await;
             let job = jobs.get(&claimed.delivery.job()).cloned();
             let Some((job, recipient)) = job.zip(people.of(claimed.delivery)) else {
                 lost.push((claimed.delivery, claim.id));

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::yield_now;
 
 use crate::domain::event::{self, NewEvent, Problem};
 use crate::domain::ids::{AgencyNo, JobName, Reference};
@@ -25,6 +26,8 @@ use super::new_job::{new_job, view};
 pub const BATCH: usize = 500;
 /// Recipients in one transaction, about: a batch is closed once it holds so many.
 const RECIPIENTS: usize = 10_000;
+/// A job of so many recipients takes milliseconds to read.
+const MANY: usize = 500;
 /// HTTP requests that may wait to be stored.
 const WAITING: usize = 1_000;
 
@@ -157,6 +160,10 @@ impl Intake {
             match read {
                 Ok(job) => {
                     recipients += job.job.recipients.len();
+                    if job.job.recipients.len() >= MANY {
+                        // Others have slots to keep.
+                        yield_now().await;
+                    }
                     jobs.push((index, job));
                     answers.push(None);
                 }

@@ -17,7 +17,7 @@ use crate::telemetry::record;
 
 use super::address;
 use super::claim::Claimer;
-use super::deps::{Deps, Route};
+use super::deps::Deps;
 use super::gate::{Gate, gate_again};
 use super::line::Line;
 use super::ready::{Held, Ready, ReadySet};
@@ -36,7 +36,7 @@ const BATCH: usize = 500;
 const GATHER: Duration = Duration::from_millis(4);
 
 /// So long while the line has enough to do meanwhile; less than what tries may queue for.
-const GROWS: Duration = Duration::from_millis(25);
+const GROWS: Duration = Duration::from_millis(35);
 
 /// A line without a slot within reach is left alone until its next one and about this much longer.
 const COLLECT: Duration = Duration::from_millis(80);
@@ -127,11 +127,15 @@ impl Pump {
         }
     }
 
-    /// No slot is of use before the answer is here and the gateway ready for it. Half of what a slot
-    /// may be late is taken off: an idle fleet sends at once.
-    fn lead(&self, route: &Route) -> Duration {
-        let needed = lead(route) + self.answer.lock().high();
-        needed.saturating_sub(self.deps.policy.slot_tolerance / 2)
+    /// No slot is of use before the answer is here and the gateway ready for it, nor before those are
+    /// gone that queue for the line already. Nobody queues in an idle fleet, and it sends at once: half
+    /// of what a slot may be late is taken off.
+    fn lead(&self, line: &Line) -> Duration {
+        let (ready, answer) = (lead(&line.route), self.answer.lock().high());
+        match line.wait() {
+            Duration::ZERO => (ready + answer).saturating_sub(self.deps.policy.slot_tolerance / 2),
+            wait => ready + answer.max(wait),
+        }
     }
 
     /// One intent transaction on a line.
@@ -144,7 +148,7 @@ impl Pump {
         let batch = IntentBatch {
             gateway: line.route.name.clone(),
             rate: line.route.rate,
-            lead: self.lead(&line.route),
+            lead: self.lead(line),
             ahead: if urgent {
                 policy.slots_ahead_urgent
             } else {

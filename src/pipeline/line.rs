@@ -13,11 +13,19 @@ use super::deps::{Route, Routes};
 use super::late::Late;
 use super::vitals::Vitals;
 
-/// Tries may queue for a free request so long; with quick gateways that makes larger batches.
-const QUEUE_FOR: f64 = 0.030;
+/// Tries may queue for a free request so long, in seconds; with quick gateways that makes larger
+/// batches.
+const QUEUE_FOR: f64 = 0.045;
+
+/// Taken for what a submit takes until one has ended, in microseconds.
+const GUESS: u64 = 20_000;
 
 /// The longest queue, as a multiple of the requests in flight.
 const QUEUE_AT_MOST: f64 = 16.0;
+
+/// So many are on their way at once in the beginning, and with each that lands two more: as many
+/// connections opened at the same moment would all be late for their slots.
+const FIRST: usize = 32;
 
 /// All lines of this process, by channel.
 #[derive(Debug)]
@@ -68,7 +76,9 @@ pub struct Line {
     pub late: Late,
     requests: Semaphore,
     in_flight: AtomicUsize,
-    /// Exponentially weighted mean of the time a submit takes, in microseconds.
+    /// How many have landed.
+    landed: AtomicUsize,
+    /// Exponentially weighted mean of the time a submit takes, in microseconds; 0: none has ended.
     mean_micros: AtomicU64,
     paused_until: AtomicU64,
     busy_until: AtomicU64,
@@ -84,7 +94,8 @@ impl Line {
             late: Late::default(),
             requests: Semaphore::new(route.gateway.concurrency().max(1)),
             in_flight: AtomicUsize::new(0),
-            mean_micros: AtomicU64::new(20_000),
+            landed: AtomicUsize::new(0),
+            mean_micros: AtomicU64::new(0),
             paused_until: AtomicU64::new(0),
             busy_until: AtomicU64::new(0),
             credit: AtomicI64::new(0),
@@ -95,30 +106,54 @@ impl Line {
     /// How many more tries may be intended, and how many make a batch worth its commit: while the
     /// requests have enough to do, it may grow.
     pub fn room(&self) -> (usize, usize) {
-        let requests = self.route.gateway.concurrency().max(1) as f64;
-        let mean = self.mean_micros.load(Ordering::Relaxed).max(1) as f64 / 1e6;
-        let queue = requests * (QUEUE_FOR / mean).clamp(0.0, QUEUE_AT_MOST);
+        let requests = self.requests_at_most() as f64;
+        let queue = self.queue();
         let slots = self.route.rate.per_second().min(2_000.0) * 0.25;
-        let limit = (requests + queue.min(2_000.0)).min(requests.max(1.0) + slots.max(1.0) * 4.0);
-        let limit = limit.ceil() as usize;
+        let limit = (requests + queue.min(2_000.0)).min(requests + slots.max(1.0) * 4.0);
+        let warm = FIRST.saturating_add(self.landed.load(Ordering::Relaxed).saturating_mul(2));
+        let limit = (limit.ceil() as usize).min(warm);
         (
             limit.saturating_sub(self.in_flight.load(Ordering::Relaxed)),
-            ((limit as f64 - requests) * 0.75)
-                .max(limit as f64 / 4.0)
-                .max(1.0) as usize,
+            (queue / 2.0).max(1.0) as usize,
         )
+    }
+
+    fn requests_at_most(&self) -> usize {
+        self.route.gateway.concurrency().max(1)
+    }
+
+    /// How many may queue for a free request. Before anything is known of the line none: it would be
+    /// late for its slot.
+    fn queue(&self) -> f64 {
+        self.mean().map_or(0.0, |mean| {
+            self.requests_at_most() as f64 * (QUEUE_FOR * 1e6 / mean as f64).min(QUEUE_AT_MOST)
+        })
     }
 
     /// How many a second its requests carry, going by what the last ones took.
     pub fn pace(&self) -> f64 {
-        let requests = self.route.gateway.concurrency().max(1) as f64;
-        requests * 1e6 / self.mean_micros.load(Ordering::Relaxed).max(1) as f64
+        self.requests_at_most() as f64 * 1e6 / self.mean().unwrap_or(GUESS) as f64
+    }
+
+    /// How many queue for a free request.
+    fn queued(&self) -> usize {
+        let in_flight = self.in_flight.load(Ordering::Relaxed);
+        in_flight.saturating_sub(self.requests_at_most())
+    }
+
+    /// How long until the requests have done what is on its way before the next try.
+    pub fn wait(&self) -> Duration {
+        Duration::from_secs_f64(self.queued() as f64 / self.pace())
+    }
+
+    fn mean(&self) -> Option<u64> {
+        let mean = self.mean_micros.load(Ordering::Relaxed);
+        (mean > 0).then_some(mean)
     }
 
     /// More is on its way than the requests can carry at once: nothing is lost by waiting.
     pub fn has_enough(&self) -> bool {
-        let requests = self.route.gateway.concurrency().max(1);
-        self.in_flight.load(Ordering::Relaxed) > requests + requests / 4
+        self.queued() as f64 > self.queue() / 4.0
     }
 
     /// Waits for a free request; `None`: the line is closed.
@@ -134,16 +169,16 @@ impl Line {
     /// One is settled.
     pub fn landed(&self) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.landed.fetch_add(1, Ordering::Relaxed);
     }
 
     /// What a submit took.
     pub fn took(&self, time: Duration) {
         let new = u64::try_from(time.as_micros())
             .unwrap_or(u64::MAX)
-            .min(60_000_000);
-        let old = self.mean_micros.load(Ordering::Relaxed);
-        self.mean_micros
-            .store((old * 7 + new) / 8, Ordering::Relaxed);
+            .clamp(1, 60_000_000);
+        let mean = self.mean().map_or(new, |old| (old * 7 + new).div_ceil(8));
+        self.mean_micros.store(mean, Ordering::Relaxed);
     }
 
     /// Whether this process leaves the line alone for now.

@@ -155,7 +155,8 @@ impl Flight {
     /// The gateway was too slow for the slot. Once is nobody's fault; a message that is late again and
     /// again would take one slot after the other from those that are not, and so waits its turn.
     fn too_slow(&self) -> Option<Outcome> {
-        if !self.line.late.is_enough(self.ready.outbound.delivery) {
+        let now = self.deps.clock.monotonic();
+        if !self.line.late.is_enough(self.ready.outbound.delivery, now) {
             return None;
         }
         let name = &self.line.route.name;

@@ -19,6 +19,7 @@ const GOODBYE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct Pool {
     target: Arc<Target>,
+    connections: usize,
     slots: Semaphore,
     idle: Mutex<Vec<Connection>>,
 }
@@ -35,14 +36,16 @@ impl Pool {
     pub(super) fn new(target: Arc<Target>, connections: usize) -> Self {
         Self {
             target,
+            connections,
             slots: Semaphore::new(connections),
             idle: Mutex::new(Vec::with_capacity(connections)),
         }
     }
 
-    /// Whether a connection waits for a message.
-    pub(super) fn has_idle(&self) -> bool {
-        !self.idle.lock().is_empty()
+    /// Whether a connection is open, or opening. Who finds all of them lent opens one more and may be
+    /// late for its slot; the next finds that one.
+    pub(super) fn is_open(&self) -> bool {
+        self.slots.available_permits() < self.connections || !self.idle.lock().is_empty()
     }
 
     /// Waits for a slot; `None` if there was none in time.

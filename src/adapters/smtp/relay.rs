@@ -208,7 +208,7 @@ impl Gateway for SmtpRelay {
 
     fn lead(&self) -> Duration {
         let pace = &self.target.pace;
-        if self.pool.has_idle() {
+        if self.pool.is_open() {
             pace.of_dialogue()
         } else {
             pace.with_opening()

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use sqlx::{PgConnection, Row};
+use tokio::task::yield_now;
 
 use super::{quota, view};
 use crate::adapters::postgres::connect::PostgresStore;
@@ -49,6 +50,9 @@ const ROWS: &str = "WITH c AS ( \
         $12::bool[], $13::int[], $14::smallint[], $15::bigint[], $16::bigint[]) \
         AS d (id, agency, lane, state, reason, fixed, version, covered_by, due, changed_at)";
 
+/// A job of so many deliveries takes milliseconds to write down.
+const MANY: usize = 500;
+
 /// A job with its texts made ready, once for all attempts.
 struct Ready {
     offered: NewJob,
@@ -72,6 +76,10 @@ pub(super) async fn accept(
     let mut first = BTreeMap::new();
     let mut ready = Vec::with_capacity(jobs.len());
     for (index, offered) in jobs.into_iter().enumerate() {
+        if offered.deliveries.len() >= MANY {
+            // Others have slots to keep.
+            yield_now().await;
+        }
         let name = offered.job.name.clone();
         first.entry((offered.agency, name)).or_insert(index);
         ready.push(Ready {

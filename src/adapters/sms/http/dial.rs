@@ -40,6 +40,8 @@ pub(super) enum DialError {
 pub(super) struct Connection {
     pub(super) sender: SendRequest<Whole>,
     pub(super) turnstile: Turnstile,
+    /// Held as long as it is open, for [`Dialer::is_open`].
+    _open: Arc<()>,
 }
 
 /// Where to, and how.
@@ -49,6 +51,7 @@ pub(super) struct Dialer {
     port: u16,
     tls: Option<(Arc<rustls::ClientConfig>, ServerName<'static>)>,
     limit: Duration,
+    open: Arc<()>,
 }
 
 impl Dialer {
@@ -70,7 +73,13 @@ impl Dialer {
             host,
             tls,
             limit,
+            open: Arc::default(),
         })
+    }
+
+    /// Whether one of its connections is open.
+    pub(super) fn is_open(&self) -> bool {
+        Arc::strong_count(&self.open) > 1
     }
 
     /// Opens a connection.
@@ -89,7 +98,11 @@ impl Dialer {
                 // Whoever waits for an answer on it hears of its end.
                 let _ended = connection.await;
             });
-            Ok(Connection { sender, turnstile })
+            Ok(Connection {
+                sender,
+                turnstile,
+                _open: Arc::clone(&self.open),
+            })
         });
         match dialled.await {
             Ok(dialled) => dialled,

@@ -73,12 +73,13 @@ impl Pool {
         }
     }
 
-    /// How long before it is needed a connection should be asked for.
+    /// How long before it is needed a connection should be asked for. Who finds all that are open lent
+    /// opens one more and may be late for its slot; the next finds that one.
     pub(super) fn lead(&self) -> Duration {
-        if self.idle.lock().is_empty() {
-            self.connecting.lock().high() + HANDLING
-        } else {
+        if self.dialer.is_open() {
             HANDLING
+        } else {
+            self.connecting.lock().high() + HANDLING
         }
     }
 }
