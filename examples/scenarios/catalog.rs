@@ -93,11 +93,15 @@ pub(crate) const ALL: &[Scenario] = &[
         "intake",
         "jobs of one recipient stored from a filled queue, nothing sent",
     ),
+    scenario(
+        "intake-large",
+        "jobs of 10,000 recipients stored from a filled queue, nothing sent",
+    ),
     scenario("sqlite", "SQLite, jobs of 1,000 recipients over HTTP"),
     scenario("startup", "from start to ready with a migrated database"),
     Scenario {
         name: "history",
-        what: "a backlog of 1,000,000 and 10,000,000 finished (quick: a tenth) against a backlog of 20,000",
+        what: "a backlog of 1,000,000 and 10,000,000 finished (quick: a tenth) against a backlog of 60,000",
         long: true,
     },
 ];
@@ -189,6 +193,11 @@ pub(crate) fn measures(scenario: &Scenario) -> Vec<Measure> {
             measure("rate", "jobs", "/s", Goal::AtLeast(12_000.0)),
             worker(Goal::Told),
         ],
+        "intake-large" => vec![
+            measure("rate", "recipients", "/s", Goal::Told),
+            worker(Goal::Told),
+            MEMORY,
+        ],
         "sqlite" => vec![rate(Goal::AtLeast(6_000.0)), worker(Goal::Told), MEMORY],
         "startup" => vec![measure(
             "ready",
@@ -199,7 +208,7 @@ pub(crate) fn measures(scenario: &Scenario) -> Vec<Measure> {
         _ => vec![
             measure(
                 "small",
-                "notifications, backlog of 20,000",
+                "notifications, backlog of 60,000",
                 "/s",
                 Goal::Told,
             ),
@@ -268,7 +277,8 @@ pub(crate) async fn run(scenario: &Scenario, rig: &Rig) -> anyhow::Result<Figure
         }
         "fleet" => drain::fleet(rig).await,
         "latency" => latency::run(rig).await,
-        "intake" => intake::run(rig).await,
+        "intake" => intake::run(rig, if rig.quick { 20_000 } else { 50_000 }, 1).await,
+        "intake-large" => intake::run(rig, if rig.quick { 60 } else { 300 }, 10_000).await,
         "sqlite" => sqlite::run(rig).await,
         "startup" => startup::run(rig).await,
         "history" => history::run(rig).await,

@@ -15,8 +15,9 @@ use crate::worker::Worker;
 
 const LIMIT: Duration = Duration::from_secs(300);
 
-pub(crate) async fn run(rig: &Rig) -> anyhow::Result<Figures> {
-    let jobs: u32 = if rig.quick { 20_000 } else { 50_000 };
+/// So many jobs of so many recipients. The rate is that of jobs or, where they have several, of
+/// recipients.
+pub(crate) async fn run(rig: &Rig, jobs: u32, recipients: u32) -> anyhow::Result<Figures> {
     let sinks = Sinks::cheap(rig).await?;
     let mut database = Database::fresh(rig).await?;
     let broker = Broker::connect(rig).await?;
@@ -31,7 +32,7 @@ pub(crate) async fn run(rig: &Rig) -> anyhow::Result<Figures> {
         connections: 4,
     };
     declare(rig, &site).await?;
-    fill(rig, jobs, 1).await?;
+    fill(rig, jobs, recipients).await?;
     database.settle().await?;
     let mut usage = Usage::start(servers(rig, &sinks)?);
     let mut worker = Worker::start(rig, &site, "intake", "intake")?;
@@ -43,8 +44,13 @@ pub(crate) async fn run(rig: &Rig) -> anyhow::Result<Figures> {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     let first = Instant::now();
+    let mut looked = Instant::now();
     while database.jobs().await? < i64::from(jobs) {
         worker.is_alive()?;
+        if looked.elapsed() > Duration::from_millis(200) {
+            looked = Instant::now();
+            usage.look();
+        }
         ensure!(started.elapsed() < LIMIT, "not all jobs are stored");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -53,7 +59,8 @@ pub(crate) async fn run(rig: &Rig) -> anyhow::Result<Figures> {
     worker.stop().await?;
     broker.close().await?;
     let mut figures = Figures::default();
-    figures.put("rate", f64::from(jobs) / seconds);
-    figures.shares(&usage, f64::from(jobs));
+    let stored = f64::from(jobs) * f64::from(recipients);
+    figures.put("rate", stored / seconds);
+    figures.shares(&usage, stored);
     Ok(figures)
 }

@@ -215,8 +215,8 @@ pub fn after_try(deps: &Deps, held: &Held, outcome: &Outcome) -> Settlement {
     }
 }
 
-/// The slot was over before the first byte: the delivery goes on at once, no try is used up.
-pub fn forfeit(deps: &Deps, held: &Held) -> Settlement {
+/// The slot was over before the first byte: the delivery goes on after `pause`, no try is used up.
+pub fn forfeit(deps: &Deps, held: &Held, pause: Duration) -> Settlement {
     let now = deps.clock.now();
     let claimed = &held.claimed;
     Settlement {
@@ -229,7 +229,7 @@ pub fn forfeit(deps: &Deps, held: &Held) -> Settlement {
             provider_reference: None,
         }),
         next: Next::Wait {
-            due: now,
+            due: now.plus(pause).min(held.deadline().max(now)),
             slot: claimed.slot,
             tries: claimed.tries,
         },

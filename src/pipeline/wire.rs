@@ -14,6 +14,8 @@ use crate::telemetry::record;
 
 use super::deps::{Deps, Route};
 use super::gate::case;
+use super::late::Lateness;
+use super::later::about;
 use super::line::Line;
 use super::ready::Ready;
 use super::settle::{Settler, after_try, forfeit};
@@ -26,6 +28,21 @@ const PAUSE_BY_ONE: Duration = Duration::from_mins(1);
 
 /// No gateway is given more time than this to get ready for a slot.
 const LONGEST_LEAD: Duration = Duration::from_secs(10);
+
+/// What is late again and again waits about so long.
+const LATE_AGAIN: Duration = Duration::from_secs(2);
+
+/// The slot is given up, no try is counted, and the delivery goes on after a pause.
+struct Forfeited {
+    pause: Duration,
+}
+
+impl Forfeited {
+    /// It goes on at once.
+    const NOW: Self = Self {
+        pause: Duration::ZERO,
+    };
+}
 
 /// How long before its slot a message begins on this route.
 pub fn lead(route: &Route) -> Duration {
@@ -69,13 +86,13 @@ impl Flight {
     /// Waits for the slot, sends, and hands the outcome on.
     pub async fn fly(self) {
         let settlement = match self.send().await {
-            Some(outcome) => {
+            Ok(outcome) => {
                 if let Some(pause) = pause_after(&outcome) {
                     self.pause(pause).await;
                 }
                 after_try(&self.deps, &self.ready.held, &outcome)
             }
-            None => forfeit(&self.deps, &self.ready.held),
+            Err(Forfeited { pause }) => forfeit(&self.deps, &self.ready.held, pause),
         };
         self.settler.settle(settlement).await;
         self.line.landed();
@@ -85,9 +102,10 @@ impl Flight {
         }
     }
 
-    /// `None`: the slot is over, the gateway is left alone since it was granted, or this worker may be
-    /// taken for dead; nothing was sent.
-    async fn send(&self) -> Option<Outcome> {
+    /// # Errors
+    /// The slot is over, the gateway is left alone since it was granted, or this worker may be taken
+    /// for dead; nothing was sent.
+    async fn send(&self) -> Result<Outcome, Forfeited> {
         let clock = &self.deps.clock;
         let route = &self.line.route;
         // What others may have taken over is not sent, whatever the slot says.
@@ -104,11 +122,11 @@ impl Flight {
         let now = clock.monotonic();
         let (Some(_permit), true) = (permit, now <= closes && !self.line.is_paused(now)) else {
             record::slot_forfeited(&route.name);
-            return None;
+            return Err(Forfeited::NOW);
         };
         // The intent's commit may have taken its time, and the register's answer grown too old.
         if (self.ready.held).needs_lookup(closes, self.deps.policy.register_fresh) {
-            return None;
+            return Err(Forfeited::NOW);
         }
         // The slot may lie behind the end of a window or a deadline: the last look (I-7, I-12) is
         // at the latest moment at which it could go.
@@ -117,7 +135,7 @@ impl Flight {
             plan::decide(&case(&self.ready.held, latest)),
             Verdict::Send { .. }
         ) {
-            return None;
+            return Err(Forfeited::NOW);
         }
         let slot = Slot::new(
             Arc::clone(clock),
@@ -140,7 +158,7 @@ impl Flight {
         self.line.took(took);
         self.count(&outcome, now);
         record::wire(&route.name, outcome.as_str(), took);
-        Some(outcome)
+        Ok(outcome)
     }
 
     /// Counts it for the gateway's health, without the time that it waited for its slot.
@@ -154,18 +172,24 @@ impl Flight {
 
     /// The gateway was too slow for the slot. Once is nobody's fault; a message that is late again and
     /// again would take one slot after the other from those that are not, and so waits its turn.
-    fn too_slow(&self) -> Option<Outcome> {
+    fn too_slow(&self) -> Result<Outcome, Forfeited> {
         let now = self.deps.clock.monotonic();
-        if !self.line.late.is_enough(self.ready.outbound.delivery, now) {
-            return None;
+        let delivery = self.ready.outbound.delivery;
+        match self.line.late.came(delivery, now) {
+            Lateness::Again => Err(Forfeited::NOW),
+            Lateness::Later => Err(Forfeited {
+                pause: about(&self.deps, LATE_AGAIN),
+            }),
+            Lateness::Fault => {
+                let name = &self.line.route.name;
+                tracing::debug!(
+                    gateway.name = %name,
+                    delivery.id = %delivery,
+                    "{name} was too slow for this delivery for a minute; it waits as after a fault"
+                );
+                Ok(Outcome::NotSent(Fault::Transient { retry_after: None }))
+            }
         }
-        let name = &self.line.route.name;
-        tracing::debug!(
-            gateway.name = %name,
-            delivery.id = %self.ready.outbound.delivery,
-            "{name} was too slow for this delivery too often; it waits as after a fault"
-        );
-        Some(Outcome::NotSent(Fault::Transient { retry_after: None }))
     }
 
     /// The whole fleet leaves the gateway alone for a while.

@@ -8,6 +8,7 @@
 //! | [`settings`], [`link`] | one connection, kept for ever |
 //! | [`sieve`] | what of the broker's words may not reach the library |
 //! | [`sender`], [`raw`] | who sent a message: pure |
+//! | [`appetite`] | how many messages are asked for ahead, by their size: pure |
 //! | [`ledger`] | which acknowledgements may be one frame: pure |
 //! | [`consumer`] | [`crate::ports::job_source::JobSource`] |
 //! | [`publisher`] | confirms; [`events`] is [`crate::ports::event_sink::EventSink`] over it |
@@ -16,6 +17,7 @@
 //! | [`agency_events`] | the same agency's events, for `budstikke bench --amqp` |
 
 pub mod agency_events;
+mod appetite;
 pub mod client;
 pub mod consumer;
 pub mod dead;

@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout_at};
 
+use super::appetite::Appetite;
 use super::error::AmqpError;
 use super::handle::{Arrived, Origin, Tags};
 use super::link::{Link, LinkState, Session};
@@ -151,10 +152,6 @@ impl ConsumerSession {
         let mut lanes = Vec::with_capacity(names::LANES.len());
         for lane in names::LANES {
             let channel = open(connection, link).await?;
-            channel
-                .basic_qos(self.prefetch, BasicQosOptions { global: false })
-                .await
-                .map_err(|error| link.unavailable(error))?;
             let tags = Arc::new(Tags::new(Arc::clone(&self.shared.to_settle)));
             self.shared.tags.lock().push(Arc::clone(&tags));
             lanes.push((lane, channel, tags));
@@ -164,6 +161,7 @@ impl ConsumerSession {
             link,
             streams: SelectAll::new(),
             sources: Vec::new(),
+            appetite: Appetite::new(self.prefetch, lanes.len() * self.topology.agencies().len()),
         };
         let mut wanted = self.shared.wanted.subscribe();
         let mut mode = Mode::Paused;
@@ -186,6 +184,10 @@ impl ConsumerSession {
                     }
                 }
                 mode = now_wanted;
+            } else if mode == Mode::Running && consuming.appetite.changes() {
+                consuming.end().await?;
+                consuming.begin(&lanes, self.topology.agencies()).await?;
+                self.shared.arrived.notify_waiters();
             }
             self.shared.applied.send_replace(Some(mode));
             tokio::select! {
@@ -212,6 +214,7 @@ struct Consuming<'a> {
     link: &'a Link,
     streams: SelectAll<BoxStream<'static, Item>>,
     sources: Vec<Arc<Source>>,
+    appetite: Appetite,
 }
 
 impl Consuming<'_> {
@@ -220,7 +223,13 @@ impl Consuming<'_> {
         lanes: &[(Lane, Channel, Arc<Tags>)],
         agencies: &[AgencyRoute],
     ) -> Result<(), AmqpError> {
+        let prefetch = self.appetite.prefetch();
         for (lane, channel, tags) in lanes {
+            // For the consumers that begin after it, each for itself.
+            channel
+                .basic_qos(prefetch, BasicQosOptions { global: false })
+                .await
+                .map_err(|error| self.link.unavailable(error))?;
             for AgencyRoute { agency, .. } in agencies {
                 let queue = names::jobs_queue(agency, *lane);
                 let consumer = channel
@@ -289,12 +298,13 @@ impl Consuming<'_> {
     }
 
     fn accept(
-        &self,
+        &mut self,
         source: Arc<Source>,
         item: Option<lapin::Result<Delivery>>,
     ) -> Result<(), AmqpError> {
         match item {
             Some(Ok(delivery)) => {
+                self.appetite.came(delivery.data.len());
                 let origin = Arc::clone(&source.origin);
                 let tags = Arc::clone(&source.tags);
                 self.shared.put(Arrived::new(origin, tags, delivery));
