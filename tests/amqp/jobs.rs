@@ -111,6 +111,37 @@ async fn thousands_of_jobs_are_acknowledged_in_any_order() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs TEST_AMQP_URL"]
+async fn small_and_large_jobs_in_turn_arrive_once_each_in_their_order() {
+    let mut broker = Broker::new("sizes");
+    let user = broker.user("oslo");
+    let worker = Worker::ready(&broker.url(), broker.topology(&["oslo"])).await;
+    let client = AmqpClient::connect(settings(&broker.url_of(&user)), agency_id("oslo"), LIMIT)
+        .await
+        .unwrap();
+    let pad = "x".repeat(300_000);
+    let jobs: Vec<_> = (0..150)
+        .map(|n| {
+            let pad = if n / 50 == 1 { pad.as_str() } else { "" };
+            job(Lane::Normal, &format!("{n} {pad}"))
+        })
+        .collect();
+    client.submit(&jobs, |_| {}).await.unwrap();
+    let mut seen = Vec::new();
+    while seen.len() < jobs.len() {
+        let batch = worker.take((jobs.len() - seen.len()).min(7)).await;
+        for message in &batch {
+            let text = std::str::from_utf8(&message.body).unwrap();
+            seen.push(text.split(' ').next().unwrap().parse::<usize>().unwrap());
+        }
+        worker.ack(batch).await;
+    }
+    assert_eq!(seen, (0..jobs.len()).collect::<Vec<_>>());
+    broker.until_gone("budstikke.jobs.oslo.normal").await;
+    worker.jobs.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs TEST_AMQP_URL"]
 async fn a_job_of_an_agency_without_queues_is_an_error() {
     let mut broker = Broker::new("noqueue");
     let user = broker.user("bergen");
