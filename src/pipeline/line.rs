@@ -13,9 +13,8 @@ use super::deps::{Route, Routes};
 use super::late::Late;
 use super::vitals::Vitals;
 
-/// Tries may queue for a free request so long, in seconds; with quick gateways that makes larger
-/// batches.
-const QUEUE_FOR: f64 = 0.045;
+/// Tries may queue for a free request so long; with quick gateways that makes larger batches.
+const QUEUE_FOR: Duration = Duration::from_millis(45);
 
 /// Taken for what a submit takes until one has ended, in microseconds.
 const GUESS: u64 = 20_000;
@@ -106,12 +105,10 @@ impl Line {
     /// How many more tries may be intended, and how many make a batch worth its commit: while the
     /// requests have enough to do, it may grow.
     pub fn room(&self) -> (usize, usize) {
-        let requests = self.requests_at_most() as f64;
-        let queue = self.queue();
         let slots = self.route.rate.per_second().min(2_000.0) * 0.25;
-        let limit = (requests + queue.min(2_000.0)).min(requests + slots.max(1.0) * 4.0);
+        let queue = self.queue().min(slots.max(1.0) * 4.0);
         let warm = FIRST.saturating_add(self.landed.load(Ordering::Relaxed).saturating_mul(2));
-        let limit = (limit.ceil() as usize).min(warm);
+        let limit = (self.requests_at_most() + queue as usize).min(warm);
         (
             limit.saturating_sub(self.in_flight.load(Ordering::Relaxed)),
             (queue / 2.0).max(1.0) as usize,
@@ -126,7 +123,8 @@ impl Line {
     /// late for its slot.
     fn queue(&self) -> f64 {
         self.mean().map_or(0.0, |mean| {
-            self.requests_at_most() as f64 * (QUEUE_FOR * 1e6 / mean as f64).min(QUEUE_AT_MOST)
+            let times = (QUEUE_FOR.as_secs_f64() * 1e6 / mean as f64).min(QUEUE_AT_MOST);
+            (self.requests_at_most() as f64 * times).min(2_000.0)
         })
     }
 
@@ -141,9 +139,10 @@ impl Line {
         in_flight.saturating_sub(self.requests_at_most())
     }
 
-    /// How long until the requests have done what is on its way before the next try.
+    /// How long until the requests have done what is on its way before the next try. No longer than
+    /// tries may queue: the whole fleet's slots would begin that late.
     pub fn wait(&self) -> Duration {
-        Duration::from_secs_f64(self.queued() as f64 / self.pace())
+        Duration::from_secs_f64(self.queued() as f64 / self.pace()).min(QUEUE_FOR)
     }
 
     fn mean(&self) -> Option<u64> {

@@ -32,7 +32,8 @@ const LONGEST_LEAD: Duration = Duration::from_secs(10);
 /// What is late again and again waits about so long.
 const LATE_AGAIN: Duration = Duration::from_secs(2);
 
-/// The slot is given up, no try is counted, and the delivery goes on after a pause.
+/// The slot was given up; no try is counted, and the delivery goes on after a pause.
+#[derive(Debug)]
 struct Forfeited {
     pause: Duration,
 }
@@ -102,6 +103,8 @@ impl Flight {
         }
     }
 
+    /// Waits for the slot and sends.
+    ///
     /// # Errors
     /// The slot is over, the gateway is left alone since it was granted, or this worker may be taken
     /// for dead; nothing was sent.
