@@ -86,6 +86,26 @@ async fn a_message_whose_slot_is_over_is_late_and_keeps_the_connection() {
     }
 }
 
+#[tokio::test]
+async fn a_gateway_whose_connections_are_all_lent_is_as_quick_as_an_open_one() {
+    for kind in GatewayKind::ALL {
+        let (_fake, gateway) = taking(*kind).await;
+        let closed = gateway.lead();
+        let begun = Instant::now();
+        let submitting = tokio::spawn({
+            let gateway = Arc::clone(&gateway);
+            async move { gateway.submit(&message(0), in_millis(1_000), PATIENT).await }
+        });
+        while gateway.lead() >= closed / 2 {
+            assert!(begun.elapsed() < Duration::from_millis(800), "{kind:?}");
+            tokio::task::yield_now().await;
+        }
+        let lent = gateway.lead();
+        assert_eq!(submitting.await.unwrap().as_str(), "accepted", "{kind:?}");
+        assert_eq!(lent, gateway.lead(), "{kind:?}");
+    }
+}
+
 /// Each look at it takes a while: the slot is over between the last look and the write.
 #[derive(Debug)]
 struct Stepping(AtomicU64);

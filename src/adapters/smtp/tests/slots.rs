@@ -147,6 +147,26 @@ async fn a_message_begins_as_early_as_the_dialogue_was_long() {
 }
 
 #[tokio::test]
+async fn a_relay_whose_connections_are_all_lent_is_as_quick_as_an_open_one() {
+    let slow = Rule::new(At::Banner, Act::Delay(Duration::from_millis(400)));
+    let seen = Rule::new(At::Data, Act::Delay(Duration::from_millis(1)));
+    let server = server(Script::default().with(slow).with(seen)).await;
+    let relay = Arc::new(patient(&server, true));
+    relay.submit(&hello(0), any_time(), AMPLE).await;
+    let submitting = tokio::spawn({
+        let relay = Arc::clone(&relay);
+        async move { relay.submit(&hello(1), in_millis(500), AMPLE).await }
+    });
+    while server.thrown(At::Data) < 2 {
+        tokio::task::yield_now().await;
+    }
+    // The whole fleet's slots would begin that much later.
+    assert!(relay.lead() < Duration::from_millis(400), "{relay:?}");
+    assert_eq!(submitting.await.unwrap().as_str(), "accepted");
+    server.hang_up();
+}
+
+#[tokio::test]
 async fn a_long_text_is_written_before_the_slot_opens_even_if_it_is_open() {
     let server = server(Script::default()).await;
     let relay = patient(&server, true);
