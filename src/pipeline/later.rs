@@ -25,12 +25,17 @@ const FOR_PROBES: usize = 20;
 /// What a probe found out is known everywhere so long after it was due, about.
 const AFTER_PROBE: Duration = Duration::from_secs(2);
 
-/// Waits for `pause`, or until shortly before its deadline.
-pub fn later(held: &Held, now: Timestamp, pause: Duration) -> Settlement {
+/// When it goes on after `pause`: shortly before its deadline at the latest.
+pub fn after(held: &Held, now: Timestamp, pause: Duration) -> Timestamp {
     let deadline = held.deadline();
     let last = deadline.minus(BEFORE_DEADLINE);
-    let due = if last > now { last } else { deadline };
-    wait(held, now.plus(pause).min(due), now)
+    now.plus(pause)
+        .min(if last > now { last } else { deadline })
+}
+
+/// Waits for `pause`, or until shortly before its deadline.
+pub fn later(held: &Held, now: Timestamp, pause: Duration) -> Settlement {
+    wait(held, after(held, now, pause), now)
 }
 
 /// Half to one and a half times `mean`, at random.

@@ -20,6 +20,7 @@ use crate::telemetry::record;
 use super::deps::Deps;
 use super::gate::case;
 use super::gather::Gather;
+use super::later::after;
 use super::ready::Held;
 
 /// Settlements in one transaction at most.
@@ -229,7 +230,7 @@ pub fn forfeit(deps: &Deps, held: &Held, pause: Duration) -> Settlement {
             provider_reference: None,
         }),
         next: Next::Wait {
-            due: now.plus(pause).min(held.deadline().max(now)),
+            due: after(held, now, pause),
             slot: claimed.slot,
             tries: claimed.tries,
         },

@@ -142,6 +142,28 @@ async fn small_and_large_jobs_in_turn_arrive_once_each_in_their_order() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs TEST_AMQP_URL"]
+async fn of_large_jobs_few_are_fetched_ahead() {
+    let mut broker = Broker::new("large");
+    let user = broker.user("oslo");
+    let worker = Worker::ready(&broker.url(), broker.topology(&["oslo"])).await;
+    let client = AmqpClient::connect(settings(&broker.url_of(&user)), agency_id("oslo"), LIMIT)
+        .await
+        .unwrap();
+    let large = "x".repeat(300_000);
+    let jobs: Vec<_> = (0..150).map(|_| job(Lane::Normal, &large)).collect();
+    client.submit(&jobs, |_| {}).await.unwrap();
+    // The first sixteen, and what then fits half of 32 MiB: there are two queues.
+    let ahead = 16 + 55;
+    let held = worker.take(ahead).await;
+    worker.jobs.pause().await;
+    let left = u32::try_from(jobs.len() - ahead).unwrap();
+    broker.until_depth("budstikke.jobs.oslo.normal", left).await;
+    worker.ack(held).await;
+    worker.jobs.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs TEST_AMQP_URL"]
 async fn a_job_of_an_agency_without_queues_is_an_error() {
     let mut broker = Broker::new("noqueue");
     let user = broker.user("bergen");
