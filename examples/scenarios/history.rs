@@ -133,8 +133,9 @@ async fn make(database: &mut Database, open: u32, finished: u32) -> anyhow::Resu
         chunks(jobs, &message),
         deliveries(jobs, finished, now),
         format!(
-            "INSERT INTO try (delivery, slot, no, claim, gateway, intent_at, outcome, outcome_at, provider_ref)
-             SELECT id, 0, 0, 1, 'sink', {now}, 1, {now}, 'past-' || id FROM delivery WHERE state NOT IN (4, 5)"
+            "INSERT INTO try (delivery, slot, no, claim, gateway, intent_at, outcome, outcome_at, provider_ref, queue_id)
+             SELECT id, 0, 0, 1, 'sink', {now}, 1, {now}, CASE id & 1 WHEN 0 THEN 'past-' || id END,
+                    CASE id & 1 WHEN 1 THEN 'past-' || id END FROM delivery WHERE state NOT IN (4, 5)"
         ),
         format!(
             "INSERT INTO event (agency, sequence, kind, subject, at, data)

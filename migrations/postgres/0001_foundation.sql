@@ -71,6 +71,9 @@ CREATE INDEX delivery_claim ON delivery (claim) WHERE state = 6;
 CREATE INDEX delivery_unknown ON delivery (due) WHERE state = 7;
 
 -- The ledger: one row per try, committed before the first byte.
+-- The bound on duplicates (R-13): at most one live try per delivery and slot, and there are two slots.
+-- A try is live (`freed` 0) until it was certainly not sent: that frees its slot for the next one.
+-- No index knows of the outcome as long as the try is live: writing *accepted* of an e-mail is HOT.
 CREATE TABLE try (
     delivery      BIGINT NOT NULL,
     slot          SMALLINT NOT NULL CHECK (slot IN (0, 1)),
@@ -80,11 +83,11 @@ CREATE TABLE try (
     intent_at     BIGINT NOT NULL,
     outcome       SMALLINT CHECK (outcome IN (1, 2, 3)), -- accepted, not sent, unknown
     outcome_at    BIGINT,
-    provider_ref  TEXT,
-    PRIMARY KEY (delivery, slot, no)
-) WITH (fillfactor = 80);
--- The bound on duplicates (R-13): at most one live try per delivery and slot, and there are two slots.
-CREATE UNIQUE INDEX try_live ON try (delivery, slot) WHERE outcome IS NULL OR outcome IN (1, 3);
+    provider_ref  TEXT,                          -- an SMS gateway's, by which its receipts find the try
+    queue_id      TEXT,                          -- a relay's, for the evidence
+    freed         INTEGER NOT NULL GENERATED ALWAYS AS (CASE WHEN outcome = 2 THEN no + 1 ELSE 0 END) STORED,
+    PRIMARY KEY (delivery, slot, freed)
+) WITH (fillfactor = 60);
 CREATE INDEX try_provider ON try (gateway, provider_ref) WHERE provider_ref IS NOT NULL;
 
 CREATE TABLE worker (

@@ -72,6 +72,8 @@ CREATE INDEX delivery_claim ON delivery (claim) WHERE state = 6;
 CREATE INDEX delivery_unknown ON delivery (due) WHERE state = 7;
 
 -- The ledger: one row per try, committed before the first byte.
+-- The bound on duplicates (R-13): at most one live try per delivery and slot, and there are two slots.
+-- A try is live (`freed` 0) until it was certainly not sent: that frees its slot for the next one.
 CREATE TABLE try (
     delivery      INTEGER NOT NULL,
     slot          INTEGER NOT NULL CHECK (slot IN (0, 1)),
@@ -81,11 +83,11 @@ CREATE TABLE try (
     intent_at     INTEGER NOT NULL,
     outcome       INTEGER CHECK (outcome IN (1, 2, 3)), -- accepted, not sent, unknown
     outcome_at    INTEGER,
-    provider_ref  TEXT,
-    PRIMARY KEY (delivery, slot, no)
+    provider_ref  TEXT,                          -- an SMS gateway's, by which its receipts find the try
+    queue_id      TEXT,                          -- a relay's, for the evidence
+    freed         INTEGER NOT NULL GENERATED ALWAYS AS (CASE WHEN outcome = 2 THEN no + 1 ELSE 0 END) STORED,
+    UNIQUE (delivery, slot, freed)
 );
--- The bound on duplicates (R-13): at most one live try per delivery and slot, and there are two slots.
-CREATE UNIQUE INDEX try_live ON try (delivery, slot) WHERE outcome IS NULL OR outcome IN (1, 3);
 CREATE INDEX try_provider ON try (gateway, provider_ref) WHERE provider_ref IS NOT NULL;
 
 CREATE TABLE worker (

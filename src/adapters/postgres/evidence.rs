@@ -28,7 +28,8 @@ const CHUNK: &str =
 const OPENED: &str = "SELECT at FROM opened WHERE job = $1 AND position = $2";
 const DELIVERIES: &str = "SELECT id, state, reason, version, duplicate, silent, changed_at \
     FROM delivery WHERE id BETWEEN $1 AND $2 ORDER BY id";
-const TRIES: &str = "SELECT delivery, slot, gateway, intent_at, outcome, outcome_at, provider_ref \
+const TRIES: &str = "SELECT delivery, slot, gateway, intent_at, outcome, outcome_at, \
+        COALESCE(provider_ref, queue_id) \
     FROM try WHERE delivery BETWEEN $1 AND $2 ORDER BY intent_at, delivery, slot, no";
 const FACTS: &str = "SELECT delivery, at, data FROM letter_fact \
     WHERE delivery BETWEEN $1 AND $2 ORDER BY at, delivery";

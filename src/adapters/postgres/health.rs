@@ -65,10 +65,9 @@ const PROBE: &str = concat!(
 const HISTORY: &str = "SELECT at, gateway, from_circuit, from_share, to_circuit, to_share, reason, \
     taken, failed, micros FROM gateway_history ORDER BY id DESC LIMIT $1";
 
-/// The predicate is that of the index `try_live`: one row at most.
+/// The live one: the key of `try`, so one row at most.
 const THROUGH: &str = "SELECT t.delivery, t.gateway FROM unnest($1::bigint[]) AS d (id) \
-    JOIN try t ON t.delivery = d.id AND t.slot = 0 \
-        AND (t.outcome IS NULL OR t.outcome IN (1, 3))";
+    JOIN try t ON t.delivery = d.id AND t.slot = 0 AND t.freed = 0";
 
 #[async_trait]
 impl Health for PostgresStore {

@@ -18,19 +18,18 @@ use crate::ports::store::{FoundTry, ParkedReceipt, Parking, StoreError};
 /// that never left.
 const FIND: &str = "SELECT k.place, d.id, d.agency, d.state, d.reason, d.version, d.due, \
         COALESCE(l.slot, 0::smallint), \
-        d.tries, (SELECT TRUE FROM try o WHERE o.delivery = d.id AND o.outcome IS NULL \
-            LIMIT 1) IS TRUE \
+        d.tries, (SELECT TRUE FROM try o WHERE o.delivery = d.id AND o.freed = 0 \
+            AND o.outcome IS NULL LIMIT 1) IS TRUE \
     FROM unnest($2::text[], $3::bigint[]) WITH ORDINALITY AS k (ref, delivery, place) \
     CROSS JOIN LATERAL ( \
         (SELECT t.delivery FROM try t WHERE t.gateway = $1 AND t.provider_ref = k.ref LIMIT 1) \
         UNION ALL \
         (SELECT t.delivery FROM try t WHERE t.delivery = k.delivery AND t.gateway = $1 \
-            AND (t.outcome IS NULL OR t.outcome IN (1, 3)) LIMIT 1) \
+            AND t.freed = 0 LIMIT 1) \
         LIMIT 1) f \
     JOIN delivery d ON d.id = f.delivery \
     LEFT JOIN LATERAL ( \
-        SELECT t.slot FROM try t WHERE t.delivery = d.id \
-            AND (t.outcome IS NULL OR t.outcome IN (1, 3)) \
+        SELECT t.slot FROM try t WHERE t.delivery = d.id AND t.freed = 0 \
         ORDER BY t.no DESC, t.slot DESC LIMIT 1) l ON TRUE";
 const PARK: &str = "INSERT INTO parked_receipt (gateway, receipt, received_at) \
     SELECT $1, r, $3 FROM unnest($2::text[]) AS r";

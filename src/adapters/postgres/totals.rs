@@ -15,7 +15,8 @@ const TOTALS: &str = "SELECT j.no, n.state, n.open, count(*) \
     FROM unnest($1::bigint[]) AS j (no) CROSS JOIN LATERAL ( \
         SELECT max(d.state) AS state, \
             bool_or(d.state = 6 AND ( \
-                SELECT TRUE FROM try t WHERE t.delivery = d.id AND t.outcome IS NULL LIMIT 1) \
+                SELECT TRUE FROM try t WHERE t.delivery = d.id AND t.freed = 0 \
+                    AND t.outcome IS NULL LIMIT 1) \
                 IS TRUE) AS open \
         FROM delivery d \
         WHERE d.id >= (j.no << 18) AND d.id < ((j.no + 1) << 18) AND NOT d.silent \

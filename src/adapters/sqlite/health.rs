@@ -47,10 +47,9 @@ const PROBE: &str = "UPDATE gateway_state SET probe_at = ?2 + ?3
 const HISTORY: &str = "SELECT at, gateway, from_circuit, from_share, to_circuit, to_share, reason,
     taken, failed, micros FROM gateway_history ORDER BY id DESC LIMIT ?1";
 
-/// The predicate is that of the index `try_live`: one row at most.
+/// The live one: the key of `try`, so one row at most.
 const THROUGH: &str = "SELECT t.delivery, t.gateway FROM json_each(?1) d
-    JOIN try t ON t.delivery = d.value AND t.slot = 0
-        AND (t.outcome IS NULL OR t.outcome IN (1, 3))";
+    JOIN try t ON t.delivery = d.value AND t.slot = 0 AND t.freed = 0";
 
 type StateRow = (String, i64, i64, i64, i64, i64, i64, i64);
 type BinRow = (String, i64, i64, i64, i64);

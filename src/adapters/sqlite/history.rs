@@ -29,7 +29,8 @@ const OF_A_POSITION: i64 = 16;
 
 const FACTS: &str = "SELECT d.id, d.state, d.reason, d.version, d.duplicate, d.covered_by,
         d.changed_at, d.chosen, d.fixed,
-        (SELECT max(t.slot) FROM try t WHERE t.delivery = d.id AND t.outcome IS NULL)
+        (SELECT max(t.slot) FROM try t WHERE t.delivery = d.id
+            AND t.freed = 0 AND t.outcome IS NULL)
     FROM delivery d
     WHERE d.id BETWEEN ?1 AND ?2 AND d.silent = 0
     ORDER BY d.id";

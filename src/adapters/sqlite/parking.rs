@@ -13,9 +13,10 @@ use crate::ports::store::{FoundTry, ParkedReceipt, Parking, StoreError};
 /// Keys are `[provider reference or null, delivery or null]`. By our own id only what was, or may
 /// have been, taken over is found: no receipt speaks of a message that never left.
 const FIND: &str = "SELECT k.key, d.id, d.agency, d.state, d.reason, d.version, d.due, d.tries,
-        (SELECT t.slot FROM try t WHERE t.delivery = d.id AND (t.outcome IS NULL OR t.outcome IN (1, 3))
+        (SELECT t.slot FROM try t WHERE t.delivery = d.id AND t.freed = 0
             ORDER BY t.no DESC, t.slot DESC LIMIT 1),
-        EXISTS (SELECT 1 FROM try t WHERE t.delivery = d.id AND t.outcome IS NULL)
+        EXISTS (SELECT 1 FROM try t WHERE t.delivery = d.id AND t.freed = 0
+            AND t.outcome IS NULL)
     FROM json_each(?2) k
     JOIN delivery d ON d.id = CASE WHEN k.value ->> 0 IS NOT NULL
         THEN (SELECT t.delivery FROM try t
@@ -23,7 +24,7 @@ const FIND: &str = "SELECT k.key, d.id, d.agency, d.state, d.reason, d.version, 
               ORDER BY t.intent_at DESC LIMIT 1)
         ELSE (SELECT t.delivery FROM try t
               WHERE t.delivery = k.value ->> 1 AND t.gateway = ?1
-                AND (t.outcome IS NULL OR t.outcome IN (1, 3)) LIMIT 1) END";
+                AND t.freed = 0 LIMIT 1) END";
 
 const PARK: &str = "INSERT INTO parked_receipt (gateway, receipt, received_at)
     SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1) ORDER BY key";

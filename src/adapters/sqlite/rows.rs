@@ -154,7 +154,8 @@ impl References {
 const TOTALS: &str = "SELECT state, open_try, count(*) FROM (
         SELECT max(d.state) AS state,
                max(d.state = 6 AND EXISTS (SELECT 1 FROM try t
-                   WHERE t.delivery = d.id AND t.outcome IS NULL)) AS open_try
+                   WHERE t.delivery = d.id AND t.freed = 0
+                       AND t.outcome IS NULL)) AS open_try
         FROM delivery d
         WHERE d.id BETWEEN ?1 AND ?2 AND d.silent = 0
         GROUP BY d.id >> 1)

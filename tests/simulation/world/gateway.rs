@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use budstikke::domain::kinds::Channel;
 use budstikke::domain::outcome::{Fault, Outcome};
 use budstikke::domain::receipt::{Receipt, ReceiptKey, ReceiptStatus};
 use budstikke::domain::status::Reason;
@@ -280,7 +281,9 @@ impl Outside {
         let receipts = self.sim.draw(|rng| weather.receipts(rng));
         self.state.lock().oracle.wires[wire].taken = Some(self.sim.now());
         for (after, status) in receipts {
-            let by_own_id = self.sim.draw(|rng| rng.chance(0.3));
+            // Mail systems report by the address that the message came from.
+            let by_own_id =
+                self.sim.draw(|rng| rng.chance(0.3)) && delivery.channel() == Channel::Sms;
             let key = match own {
                 Some(own) if by_own_id => ReceiptKey::ProviderReference(own.to_owned()),
                 Some(_) | None => ReceiptKey::Delivery(delivery),

@@ -26,7 +26,8 @@ const JOB: &str = concat!(
 const PAGE: &str = "SELECT d.id, d.state, d.reason, d.version, d.chosen, d.duplicate, d.covered_by, \
         GREATEST(d.changed_at, o.intent_at), o.slot \
     FROM delivery d LEFT JOIN LATERAL ( \
-        SELECT t.slot, t.intent_at FROM try t WHERE d.state = 6 AND t.delivery = d.id AND t.outcome IS NULL \
+        SELECT t.slot, t.intent_at FROM try t WHERE d.state = 6 AND t.delivery = d.id \
+            AND t.freed = 0 AND t.outcome IS NULL \
         ORDER BY t.slot DESC LIMIT 1) o ON TRUE \
     WHERE d.id BETWEEN $1 AND $2 AND NOT d.silent ORDER BY d.id LIMIT $3";
 

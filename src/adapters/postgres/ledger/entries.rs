@@ -12,12 +12,12 @@ use crate::ports::store::{IntentEntry, Refused};
 /// Why an entry may not be written, as one code: 1 fenced, or not as it was claimed; 2 a live try;
 /// 3 cancelled; 4 opened; 5 stopped; 0 none of these. Read after the clock of the slots: what is
 /// cancelled or stopped later than this leaves within the slots' reach or not at all, so no job has
-/// to be held. The predicate on `try` is that of the index `try_live` to the letter. Claim and state are compared here and not in the join: there the
-/// planner may read all that is claimed, by `delivery_claim`, once for every entry.
+/// to be held. Claim and state are compared here and not in the join: there the planner may read all
+/// that is claimed, by `delivery_claim`, once for every entry.
 const JUDGE: &str = "SELECT e.place, CASE \
         WHEN d.id IS NULL OR d.state <> 6 OR d.claim IS DISTINCT FROM e.claim THEN 1 \
         WHEN (SELECT TRUE FROM try t WHERE t.delivery = e.target AND t.slot = e.slot \
-            AND (t.outcome IS NULL OR t.outcome IN (1, 3)) LIMIT 1) THEN 2 \
+            AND t.freed = 0 LIMIT 1) THEN 2 \
         WHEN d.slot <> e.slot OR d.attempts <> e.attempt THEN 1 \
         WHEN e.target <> e.delivery AND (d.fixed OR d.attempts > 0 \
             OR (SELECT TRUE FROM try t WHERE t.delivery = e.delivery LIMIT 1) \

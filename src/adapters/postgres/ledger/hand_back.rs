@@ -49,7 +49,8 @@ pub(in crate::adapters::postgres) async fn lock_claims(
 const HAND_BACK: &str = "UPDATE delivery d SET state = 5, claim = NULL, due = COALESCE($3, d.due) \
     FROM unnest($1::bigint[], $2::bigint[]) AS b (id, claim) \
     WHERE d.id = b.id AND CASE WHEN d.state = 6 THEN d.claim = b.claim END \
-        AND (SELECT TRUE FROM try t WHERE t.delivery = d.id AND t.outcome IS NULL LIMIT 1) IS NULL";
+        AND (SELECT TRUE FROM try t WHERE t.delivery = d.id AND t.freed = 0 \
+            AND t.outcome IS NULL LIMIT 1) IS NULL";
 
 pub(super) async fn hand_back(
     store: &PostgresStore,
@@ -131,7 +132,7 @@ const UNKNOWN: &str = concat!(
         ORDER BY d.id FOR UPDATE OF d), \
      opened AS ( \
         UPDATE try t SET outcome = 3, outcome_at = clock.now FROM clock, held \
-        WHERE t.delivery = held.id AND t.outcome IS NULL \
+        WHERE t.delivery = held.id AND t.freed = 0 AND t.outcome IS NULL \
         RETURNING t.delivery, t.slot, t.no, t.intent_at) \
      UPDATE delivery d SET state = 7, slot = o.slot, reason = NULL, claim = NULL, chosen = TRUE, \
         attempts = GREATEST(d.attempts, o.no + 1), duplicate = d.duplicate OR o.slot = 1, \

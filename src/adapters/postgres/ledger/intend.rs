@@ -40,7 +40,7 @@ const NEW_BUCKETS: &str = "INSERT INTO bucket (name) SELECT unnest($1::text[]) \
 const SWITCH: &str = "UPDATE delivery d SET id = s.target \
     FROM unnest($1::bigint[], $2::bigint[]) AS s (id, target) WHERE d.id = s.id";
 
-/// The constraint `try_live` has the last word on what is live.
+/// The key of `try` has the last word on what is live.
 const WRITE: &str = "WITH paid AS (UPDATE bucket b SET tat = p.tat \
         FROM unnest($7::text[], $8::bigint[]) AS p (name, tat) WHERE b.name = p.name) \
     INSERT INTO try (delivery, slot, no, claim, gateway, intent_at) \

@@ -46,15 +46,18 @@ const SETTLE: &str = "WITH moved AS ( \
             WHEN s.claim IS NULL THEN s.was <> 6 AND d.version = s.version AND d.due = s.was_due \
             ELSE d.claim = s.claim END \
             AND (s.try_no IS NULL OR EXISTS (SELECT FROM try t \
-                WHERE t.delivery = s.id AND t.slot = s.try_slot AND t.no = s.try_no AND CASE \
+                WHERE t.delivery = s.id AND t.slot = s.try_slot AND t.freed = 0 \
+                    AND t.no = s.try_no AND CASE \
                     WHEN s.claim IS NULL THEN t.outcome IS NULL OR t.outcome = 3 \
                     ELSE t.claim = s.claim AND t.outcome IS NULL END)) \
         RETURNING s.place, d.id, d.agency, d.lane, d.version, d.chosen, d.duplicate, s.at, \
             s.try_slot, s.try_no, s.outcome, s.provider, s.delta, s.fallback), \
     tried AS ( \
         UPDATE try t SET outcome = m.outcome, outcome_at = m.at, \
-            provider_ref = COALESCE(m.provider, t.provider_ref) \
-        FROM moved m WHERE t.delivery = m.id AND t.slot = m.try_slot AND t.no = m.try_no), \
+            provider_ref = CASE m.id & 1 WHEN 0 THEN COALESCE(m.provider, t.provider_ref) END, \
+            queue_id = CASE m.id & 1 WHEN 1 THEN COALESCE(m.provider, t.queue_id) END \
+        FROM moved m WHERE t.delivery = m.id AND t.slot = m.try_slot AND t.freed = 0 \
+            AND t.no = m.try_no), \
     begun AS ( \
         INSERT INTO delivery (id, agency, lane, state, fixed, chosen, due, changed_at) \
         SELECT m.id # 1::bigint, m.agency, m.lane, 5, TRUE, TRUE, m.fallback, m.at \

@@ -19,7 +19,8 @@ const JOB: &str = "SELECT no, lane, rules, recipients, accepted_at, cancelled_at
 
 const FACTS: &str = "SELECT d.id, d.state, d.reason, d.version, d.duplicate, d.covered_by,
         d.changed_at, d.chosen, d.fixed,
-        (SELECT max(t.slot) FROM try t WHERE t.delivery = d.id AND t.outcome IS NULL)
+        (SELECT max(t.slot) FROM try t WHERE t.delivery = d.id
+            AND t.freed = 0 AND t.outcome IS NULL)
     FROM delivery d
     WHERE d.id BETWEEN ?1 AND ?2 AND d.silent = 0
     ORDER BY d.id LIMIT ?3";

@@ -22,7 +22,7 @@ const LOOK: &str = "SELECT
             AND (e.value ->> 0 = e.value ->> 1 OR (d.attempts = 0 AND d.fixed = 0
                 AND NOT EXISTS (SELECT 1 FROM delivery o WHERE o.id = e.value ->> 1))),
         EXISTS (SELECT 1 FROM try t WHERE t.delivery = e.value ->> 1 AND t.slot = e.value ->> 3
-            AND (t.outcome IS NULL OR t.outcome IN (1, 3))),
+            AND t.freed = 0),
         j.cancelled_at IS NOT NULL,
         (e.value ->> 0) & 14 <> 0 AND EXISTS (SELECT 1 FROM opened o
             WHERE o.job = e.value ->> 5 AND o.position = e.value ->> 6),

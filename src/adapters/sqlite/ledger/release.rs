@@ -32,7 +32,7 @@ const HAND_BACK: &str = "UPDATE delivery SET state = 5, claim = NULL,
     WHERE delivery.id = held.value ->> 0 AND delivery.claim = held.value ->> 1
       AND delivery.state = 6
       AND NOT EXISTS (SELECT 1 FROM try
-          WHERE try.delivery = delivery.id AND try.outcome IS NULL)";
+          WHERE try.delivery = delivery.id AND try.freed = 0 AND try.outcome IS NULL)";
 
 /// The id by which a delivery is held: its own, or the one that an intent moved it to.
 const HELD: &str = "SELECT delivery.id, delivery.claim FROM json_each(?1) held
@@ -45,7 +45,7 @@ const ABANDON: &str = "UPDATE delivery SET state = 7, claim = NULL, changed_at =
         duplicate = max(duplicate, try.slot),
         due = ?2 + CASE delivery.id & 1 WHEN 0 THEN ?3 ELSE ?4 END
     FROM json_each(?1) held
-    JOIN try ON try.delivery = held.value ->> 0 AND try.outcome IS NULL
+    JOIN try ON try.delivery = held.value ->> 0 AND try.freed = 0 AND try.outcome IS NULL
     WHERE delivery.id = held.value ->> 0 AND delivery.claim = held.value ->> 1
       AND delivery.state = 6
     RETURNING delivery.id";
@@ -58,7 +58,7 @@ const UNKNOWN: &str = "UPDATE delivery SET state = 7, claim = NULL, changed_at =
     WHERE delivery.state = 6
       AND (SELECT claim.worker FROM claim WHERE claim.id = delivery.claim)
           IN (SELECT value FROM json_each(?1))
-      AND try.delivery = delivery.id AND try.outcome IS NULL
+      AND try.delivery = delivery.id AND try.freed = 0 AND try.outcome IS NULL
     RETURNING delivery.id";
 
 const GO_ON: &str = "UPDATE delivery SET state = 5, claim = NULL
@@ -73,11 +73,11 @@ const STRAYS: &str = "UPDATE delivery SET state = 5, claim = NULL
       AND EXISTS (SELECT 1 FROM claim
           WHERE claim.id = delivery.claim AND claim.worker = ?1 AND claim.at < ?2)
       AND NOT EXISTS (SELECT 1 FROM try
-          WHERE try.delivery = delivery.id AND try.outcome IS NULL)";
+          WHERE try.delivery = delivery.id AND try.freed = 0 AND try.outcome IS NULL)";
 
 const CLOSE_TRIES: &str = "UPDATE try SET outcome = 3, outcome_at = ?2
     FROM json_each(?1) held
-    WHERE try.delivery = held.value AND try.outcome IS NULL";
+    WHERE try.delivery = held.value AND try.freed = 0 AND try.outcome IS NULL";
 
 type Held = (i64, i64, Option<i64>);
 

@@ -29,7 +29,7 @@ const READ: &str = "SELECT delivery.id, agency, lane, state, reason, slot, tries
 const READ_TRIES: &str = "SELECT t.delivery, t.slot, t.no, t.claim, t.outcome
     FROM json_each(?1) wanted
     JOIN try t ON t.delivery = wanted.value ->> 0 AND t.slot = wanted.value ->> 1
-        AND t.no = wanted.value ->> 2";
+        AND t.freed = 0 AND t.no = wanted.value ->> 2";
 
 const WRITE: &str = "UPDATE delivery SET state = e.value ->> 1, reason = e.value ->> 2,
         slot = e.value ->> 3, tries = e.value ->> 4, version = e.value ->> 5,
@@ -39,9 +39,11 @@ const WRITE: &str = "UPDATE delivery SET state = e.value ->> 1, reason = e.value
     FROM json_each(?1) e WHERE delivery.id = e.value ->> 0";
 
 const WRITE_TRIES: &str = "UPDATE try SET outcome = e.value ->> 3, outcome_at = e.value ->> 4,
-        provider_ref = coalesce(e.value ->> 5, provider_ref)
+        provider_ref = CASE delivery & 1 WHEN 0 THEN coalesce(e.value ->> 5, provider_ref) END,
+        queue_id = CASE delivery & 1 WHEN 1 THEN coalesce(e.value ->> 5, queue_id) END
     FROM json_each(?1) e
-    WHERE try.delivery = e.value ->> 0 AND try.slot = e.value ->> 1 AND try.no = e.value ->> 2";
+    WHERE try.delivery = e.value ->> 0 AND try.slot = e.value ->> 1
+        AND try.freed = 0 AND try.no = e.value ->> 2";
 
 const FALL_BACK: &str =
     "INSERT INTO delivery (id, agency, lane, state, fixed, chosen, due, changed_at)
