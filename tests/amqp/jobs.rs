@@ -164,6 +164,42 @@ async fn of_large_jobs_few_are_fetched_ahead() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs TEST_AMQP_URL"]
+async fn sizes_that_change_again_and_again_fetch_no_backlog_ahead() {
+    let mut broker = Broker::new("mixed");
+    let user = broker.user("oslo");
+    let worker = Worker::ready(&broker.url(), broker.topology(&["oslo"])).await;
+    let client = AmqpClient::connect(settings(&broker.url_of(&user)), agency_id("oslo"), LIMIT)
+        .await
+        .unwrap();
+    let large = "x".repeat(600_000);
+    let body = |n: usize| {
+        if n > 16 && n.is_multiple_of(20) {
+            large.as_str()
+        } else {
+            "{}"
+        }
+    };
+    let jobs: Vec<_> = (0..600).map(|n| job(Lane::Normal, body(n))).collect();
+    client.submit(&jobs, |_| {}).await.unwrap();
+    // The first sixteen are small; of the hundred that are asked for then none is settled, so that
+    // no more is asked for, however often the mean changes.
+    let ahead = 16 + 100;
+    let held = worker.take(ahead).await;
+    worker.jobs.pause().await;
+    let left = u32::try_from(jobs.len() - ahead).unwrap();
+    broker.until_depth("budstikke.jobs.oslo.normal", left).await;
+    worker.ack(held).await;
+    worker.jobs.resume().await;
+    for _ in 0..left {
+        let next = worker.take(1).await;
+        worker.ack(next).await;
+    }
+    broker.until_gone("budstikke.jobs.oslo.normal").await;
+    worker.jobs.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs TEST_AMQP_URL"]
 async fn a_job_of_an_agency_without_queues_is_an_error() {
     let mut broker = Broker::new("noqueue");
     let user = broker.user("bergen");

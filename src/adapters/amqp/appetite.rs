@@ -1,9 +1,10 @@
-//! How many messages the broker may send ahead, going by how large they are.
+//! How many messages of one queue the broker may send ahead, going by how large they are.
 
-/// What may wait in memory, in bytes of bodies, over all queues.
+/// What should wait in memory at most, in bytes of bodies, over all queues. It is aimed at: of small
+/// messages that are followed by large ones at once, once as many as were asked for may come.
 const ROOM: f64 = 32.0 * 1024.0 * 1024.0;
 
-/// So many per queue are asked for as long as nothing is known of their size, and so many are looked
+/// So many are asked for as long as nothing is known of their size, and so many are looked
 /// at before more are.
 const FIRST: u16 = 16;
 
@@ -11,7 +12,7 @@ const FIRST: u16 = 16;
 const WEIGHT: f64 = 1.0 / 8.0;
 
 /// See the module. AMQP counts messages only; a job has one recipient or ten thousand.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Appetite {
     most: u16,
     queues: f64,
@@ -23,7 +24,7 @@ pub(super) struct Appetite {
 }
 
 impl Appetite {
-    /// At most `most` for each of so many queues.
+    /// Of one of so many queues, at most `most`.
     pub(super) fn new(most: u16, queues: usize) -> Self {
         Self {
             most,
@@ -34,7 +35,7 @@ impl Appetite {
         }
     }
 
-    /// How many are asked for per queue.
+    /// How many are asked for.
     pub(super) const fn prefetch(&self) -> u16 {
         self.now
     }
@@ -50,18 +51,18 @@ impl Appetite {
         self.seen = self.seen.saturating_add(1);
     }
 
-    /// Whether another number should be asked for from now on: half or double of what is, at least.
-    pub(super) fn changes(&mut self) -> bool {
+    /// Another number that should be asked for from now on: half or double of what is, at least.
+    pub(super) fn changed(&self) -> Option<Self> {
         let room = ROOM / self.queues / self.mean.max(1.0);
         let ideal = room.clamp(1.0, f64::from(self.most)) as u16;
         let more = self.seen >= FIRST.min(self.most)
             && (ideal >= self.now.saturating_mul(2) || (ideal == self.most && self.now < ideal));
         let less = self.seen > 0 && ideal <= self.now / 2;
-        if more || less {
-            self.now = ideal;
-            self.seen = 0;
-        }
-        more || less
+        (more || less).then_some(Self {
+            now: ideal,
+            seen: 0,
+            ..*self
+        })
     }
 }
 
@@ -72,7 +73,7 @@ mod tests {
     fn after(appetite: &mut Appetite, messages: usize, bytes: usize) -> u16 {
         for _ in 0..messages {
             appetite.came(bytes);
-            appetite.changes();
+            *appetite = appetite.changed().unwrap_or(*appetite);
         }
         appetite.prefetch()
     }
@@ -83,7 +84,7 @@ mod tests {
         assert_eq!(appetite.prefetch(), 16);
         assert_eq!(after(&mut appetite, 15, 2_000), 16);
         assert_eq!(after(&mut appetite, 1, 2_000), 256);
-        assert!(!appetite.changes());
+        assert!(appetite.changed().is_none());
     }
 
     #[test]

@@ -25,7 +25,7 @@ const APPLY_LIMIT: Duration = Duration::from_secs(10);
 
 /// How many messages the broker sends ahead per queue, 1–2,000 (the most that a quorum queue
 /// allows). 100–300 give the full throughput. Of large ones fewer are asked for, so that their bodies
-/// take about 32 MiB in all; all of it comes again after a disturbance.
+/// take about 32 MiB in all queues, going by what came lately; all of it comes again after a disturbance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Prefetch(pub u16);
 
@@ -37,10 +37,12 @@ impl Default for Prefetch {
 
 /// After a batch of so many the next one may grow.
 const LARGE: usize = 50;
-/// It grows in steps of so long, as long as each brings more.
+/// It grows in steps of so long.
 const STEP: Duration = Duration::from_millis(2);
+/// Until so many in a row bring nothing: on a busy machine messages come in bursts.
+const QUIET: usize = 2;
 /// And for so many steps at most.
-const STEPS: usize = 5;
+const STEPS: usize = 8;
 
 /// Consumes every agency's two queues. Ends when it is dropped.
 #[derive(Debug)]
@@ -83,18 +85,21 @@ impl AmqpJobs {
     }
 
     /// Under load the broker is about to send as many as were just acknowledged: waiting for them
-    /// halves the number of commits.
+    /// halves the number of commits. Once a queue's prefetch is here, that is a large batch.
     async fn gather(&self, limit: usize) {
         if self.last.swap(0, Ordering::Relaxed) < LARGE {
             return;
         }
-        let mut seen = 0;
+        let full = limit.min(self.shared.ahead.load(Ordering::Relaxed));
+        let mut seen = self.shared.waiting();
+        let mut quiet = 0;
         for _ in 0..STEPS {
-            tokio::time::sleep(STEP).await;
-            let waiting = self.shared.waiting();
-            if waiting >= limit || waiting <= seen {
+            if seen >= full || quiet == QUIET {
                 return;
             }
+            tokio::time::sleep(STEP).await;
+            let waiting = self.shared.waiting();
+            quiet = if waiting > seen { 0 } else { quiet + 1 };
             seen = waiting;
         }
     }

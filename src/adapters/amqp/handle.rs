@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -108,6 +109,33 @@ async fn bury_later(office: Arc<Office>, message: Arrived, copy: Message) {
     message.give_back();
 }
 
+/// How many of a consumer's messages were neither acknowledged nor given back.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Unsettled(Arc<AtomicUsize>);
+
+impl Unsettled {
+    /// One more.
+    pub(super) fn one(&self) -> OneUnsettled {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        OneUnsettled(Arc::clone(&self.0))
+    }
+
+    /// Whether there are none.
+    pub(super) fn is_none(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
+}
+
+/// One of [`Unsettled`], until it is dropped.
+#[derive(Debug)]
+pub(super) struct OneUnsettled(Arc<AtomicUsize>);
+
+impl Drop for OneUnsettled {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// The queue that a message came from.
 #[derive(Debug)]
 pub(super) struct Origin {
@@ -125,10 +153,17 @@ pub(super) struct Arrived {
     routing_key: ShortString,
     properties: BasicProperties,
     body: Bytes,
+    /// Counted until it is settled.
+    _open: OneUnsettled,
 }
 
 impl Arrived {
-    pub(super) fn new(origin: Arc<Origin>, tags: Arc<Tags>, delivery: Delivery) -> Self {
+    pub(super) fn new(
+        origin: Arc<Origin>,
+        tags: Arc<Tags>,
+        delivery: Delivery,
+        open: OneUnsettled,
+    ) -> Self {
         Self {
             origin,
             tags,
@@ -137,6 +172,7 @@ impl Arrived {
             routing_key: delivery.routing_key,
             properties: delivery.properties,
             body: delivery.data.into(),
+            _open: open,
         }
     }
 

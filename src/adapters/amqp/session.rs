@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,7 +18,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::appetite::Appetite;
 use super::error::AmqpError;
-use super::handle::{Arrived, Origin, Tags};
+use super::handle::{Arrived, Origin, Tags, Unsettled};
 use super::link::{Link, LinkState, Session};
 use super::names;
 use super::publisher::{alive, on_event};
@@ -47,6 +48,8 @@ pub(super) struct Shared {
     /// The mode that the present connection is in; `None` without one.
     pub(super) applied: watch::Sender<Option<Mode>>,
     pub(super) arrived: Notify,
+    /// How many messages the broker sends ahead per queue.
+    pub(super) ahead: AtomicUsize,
     buffer: Mutex<Buffer>,
     tags: Mutex<Vec<Arc<Tags>>>,
     to_settle: Arc<Notify>,
@@ -65,6 +68,7 @@ impl Shared {
             wanted: watch::Sender::new(Mode::Running),
             applied: watch::Sender::new(None),
             arrived: Notify::new(),
+            ahead: AtomicUsize::new(0),
             buffer: Mutex::default(),
             tags: Mutex::default(),
             to_settle: Arc::default(),
@@ -120,6 +124,28 @@ struct Source {
     tags: Arc<Tags>,
     channel: Channel,
     consumer_tag: ShortString,
+    appetite: Mutex<Appetite>,
+    /// Its messages that are not settled.
+    open: Unsettled,
+    /// Those of the consumer whose place it took.
+    before: Unsettled,
+}
+
+impl Source {
+    /// Whether another consumer should take its place, with another prefetch. What a consumer has
+    /// fetched stays with us when it ends, so that never more than two prefetches of a queue are out.
+    fn successor(&self) -> Option<Appetite> {
+        let appetite = self.appetite.lock().changed()?;
+        self.before.is_none().then_some(appetite)
+    }
+
+    /// Ends it; what was under way still comes.
+    async fn cancel(&self, link: &Link) -> Result<(), AmqpError> {
+        self.channel
+            .basic_cancel(self.consumer_tag.clone(), BasicCancelOptions::default())
+            .await
+            .map_err(|error| link.unavailable(error))
+    }
 }
 
 /// Consumes over one connection after another.
@@ -161,8 +187,10 @@ impl ConsumerSession {
             link,
             streams: SelectAll::new(),
             sources: Vec::new(),
-            appetite: Appetite::new(self.prefetch, lanes.len() * self.topology.agencies().len()),
+            hungry: false,
         };
+        let queues = lanes.len() * self.topology.agencies().len();
+        let appetite = Appetite::new(self.prefetch, queues);
         let mut wanted = self.shared.wanted.subscribe();
         let mut mode = Mode::Paused;
         let mut look = tokio::time::interval(LOOK_EVERY);
@@ -172,7 +200,9 @@ impl ConsumerSession {
             if now_wanted != mode {
                 match now_wanted {
                     Mode::Running => {
-                        consuming.begin(&lanes, self.topology.agencies()).await?;
+                        consuming
+                            .begin(&lanes, self.topology.agencies(), appetite)
+                            .await?;
                     }
                     Mode::Paused => consuming.end().await?,
                     Mode::Stopped => {
@@ -184,10 +214,8 @@ impl ConsumerSession {
                     }
                 }
                 mode = now_wanted;
-            } else if mode == Mode::Running && consuming.appetite.changes() {
-                consuming.end().await?;
-                consuming.begin(&lanes, self.topology.agencies()).await?;
-                self.shared.arrived.notify_waiters();
+            } else if mode == Mode::Running {
+                consuming.adjust().await?;
             }
             self.shared.applied.send_replace(Some(mode));
             tokio::select! {
@@ -196,7 +224,10 @@ impl ConsumerSession {
                 event = events.next() => on_event(event, link)?,
                 Some(item) = consuming.streams.next() => consuming.take(item)?,
                 () = self.shared.to_settle.notified() => self.shared.flush().await,
-                _ = look.tick() => alive(connection, link)?,
+                _ = look.tick() => {
+                    alive(connection, link)?;
+                    consuming.hungry = true;
+                }
             }
         }
     }
@@ -214,7 +245,8 @@ struct Consuming<'a> {
     link: &'a Link,
     streams: SelectAll<BoxStream<'static, Item>>,
     sources: Vec<Arc<Source>>,
-    appetite: Appetite,
+    /// Some queue's prefetch may have to change.
+    hungry: bool,
 }
 
 impl Consuming<'_> {
@@ -222,56 +254,92 @@ impl Consuming<'_> {
         &mut self,
         lanes: &[(Lane, Channel, Arc<Tags>)],
         agencies: &[AgencyRoute],
+        appetite: Appetite,
     ) -> Result<(), AmqpError> {
-        let prefetch = self.appetite.prefetch();
         for (lane, channel, tags) in lanes {
-            // For the consumers that begin after it, each for itself.
-            channel
-                .basic_qos(prefetch, BasicQosOptions { global: false })
-                .await
-                .map_err(|error| self.link.unavailable(error))?;
             for AgencyRoute { agency, .. } in agencies {
-                let queue = names::jobs_queue(agency, *lane);
-                let consumer = channel
-                    .basic_consume(
-                        queue.as_str().into(),
-                        ShortString::default(),
-                        BasicConsumeOptions::default(),
-                        FieldTable::default(),
-                    )
-                    .await
-                    .map_err(|error| {
-                        explain(&self.link.settings, format!("queue {queue}"), error)
-                    })?;
-                let source = Arc::new(Source {
-                    origin: Arc::new(Origin {
-                        agency: agency.clone(),
-                        lane: *lane,
-                        queue,
-                    }),
-                    tags: Arc::clone(tags),
-                    channel: channel.clone(),
-                    consumer_tag: consumer.tag(),
+                let origin = Arc::new(Origin {
+                    agency: agency.clone(),
+                    lane: *lane,
+                    queue: names::jobs_queue(agency, *lane),
                 });
-                self.sources.push(Arc::clone(&source));
-                let items = consumer
-                    .map(Some)
-                    .chain(futures::stream::once(async { None }))
-                    .map(move |item| (Arc::clone(&source), item));
-                self.streams.push(items.boxed());
+                let (tags, before) = (Arc::clone(tags), Unsettled::default());
+                self.consume(origin, channel, tags, appetite, before)
+                    .await?;
             }
+        }
+        Ok(())
+    }
+
+    /// Begins one consumer.
+    async fn consume(
+        &mut self,
+        origin: Arc<Origin>,
+        channel: &Channel,
+        tags: Arc<Tags>,
+        appetite: Appetite,
+        before: Unsettled,
+    ) -> Result<(), AmqpError> {
+        // For the consumers that begin after it, each for itself.
+        channel
+            .basic_qos(appetite.prefetch(), BasicQosOptions { global: false })
+            .await
+            .map_err(|error| self.link.unavailable(error))?;
+        let queue = &origin.queue;
+        let consumer = channel
+            .basic_consume(
+                queue.as_str().into(),
+                ShortString::default(),
+                BasicConsumeOptions::default(),
+                FieldTable::default(),
+            )
+            .await
+            .map_err(|error| explain(&self.link.settings, format!("queue {queue}"), error))?;
+        let source = Arc::new(Source {
+            origin,
+            tags,
+            channel: channel.clone(),
+            consumer_tag: consumer.tag(),
+            appetite: Mutex::new(appetite),
+            open: Unsettled::default(),
+            before,
+        });
+        self.sources.push(Arc::clone(&source));
+        let items = consumer
+            .map(Some)
+            .chain(futures::stream::once(async { None }))
+            .map(move |item| (Arc::clone(&source), item));
+        self.streams.push(items.boxed());
+        let ahead = self.sources.iter().map(|s| s.appetite.lock().prefetch());
+        (self.shared.ahead).store(ahead.max().unwrap_or(0).into(), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Asks for more or fewer messages ahead where they turned out small or large.
+    async fn adjust(&mut self) -> Result<(), AmqpError> {
+        if !std::mem::take(&mut self.hungry) {
+            return Ok(());
+        }
+        let changes: Vec<_> = self
+            .sources
+            .iter()
+            .filter_map(|source| Some((Arc::clone(source), source.successor()?)))
+            .collect();
+        for (source, appetite) in changes {
+            self.sources.retain(|one| !Arc::ptr_eq(one, &source));
+            source.cancel(self.link).await?;
+            let (origin, tags) = (Arc::clone(&source.origin), Arc::clone(&source.tags));
+            let before = source.open.clone();
+            self.consume(origin, &source.channel, tags, appetite, before)
+                .await?;
         }
         Ok(())
     }
 
     /// Cancels the consumers and takes what was under way.
     async fn end(&mut self) -> Result<(), AmqpError> {
-        for source in self.sources.drain(..) {
-            source
-                .channel
-                .basic_cancel(source.consumer_tag.clone(), BasicCancelOptions::default())
-                .await
-                .map_err(|error| self.link.unavailable(error))?;
+        for source in std::mem::take(&mut self.sources) {
+            source.cancel(self.link).await?;
         }
         let deadline = Instant::now() + CANCEL_LIMIT;
         loop {
@@ -304,10 +372,12 @@ impl Consuming<'_> {
     ) -> Result<(), AmqpError> {
         match item {
             Some(Ok(delivery)) => {
-                self.appetite.came(delivery.data.len());
+                source.appetite.lock().came(delivery.data.len());
+                self.hungry |= source.successor().is_some();
                 let origin = Arc::clone(&source.origin);
                 let tags = Arc::clone(&source.tags);
-                self.shared.put(Arrived::new(origin, tags, delivery));
+                let open = source.open.one();
+                self.shared.put(Arrived::new(origin, tags, delivery, open));
                 Ok(())
             }
             Some(Err(error)) => Err(self.link.unavailable(error)),
