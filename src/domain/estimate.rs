@@ -1,4 +1,4 @@
-//! How long something takes, learnt from how long it took.
+//! How long something takes, and how often it happens, learnt from how it was.
 //!
 //! The arithmetic of TCP's retransmission timer (RFC 6298), a smoothed mean and a smoothed deviation;
 //! the deviation is smoothed more than there, because one late message is dearer than an early one.
@@ -48,6 +48,25 @@ impl Estimate {
     }
 }
 
+/// How often something is so: an exponentially weighted share.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Often(f64);
+
+impl Often {
+    /// Always, until something else was seen.
+    pub const ALWAYS: Self = Self(1.0);
+
+    /// It was so, or not.
+    pub fn observe(&mut self, so: bool) {
+        self.0 += WEIGHT * (f64::from(u8::from(so)) - self.0);
+    }
+
+    /// Whether it is so more often than not.
+    pub fn mostly(self) -> bool {
+        self.0 > 0.5
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,6 +98,21 @@ mod tests {
             estimate.observe(millis(20));
         }
         assert!(estimate.high() < millis(25), "{estimate:?}");
+    }
+
+    #[test]
+    fn what_was_always_so_is_mostly_so_until_it_is_not_several_times() {
+        let mut often = Often::ALWAYS;
+        for _ in 0..5 {
+            often.observe(false);
+        }
+        assert!(often.mostly(), "{often:?}");
+        often.observe(false);
+        assert!(!often.mostly(), "{often:?}");
+        for _ in 0..6 {
+            often.observe(true);
+        }
+        assert!(often.mostly(), "{often:?}");
     }
 
     proptest::proptest! {

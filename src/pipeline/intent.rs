@@ -130,8 +130,8 @@ impl Pump {
     /// No slot is of use before the answer is here and the gateway ready for it, nor before those are
     /// gone that queue for the line already. Nobody queues in an idle fleet, and it sends at once: half
     /// of what a slot may be late is taken off.
-    fn lead(&self, line: &Line) -> Duration {
-        let (ready, answer) = (lead(&line.route), self.answer.lock().high());
+    fn lead(&self, line: &Line, ready: Duration) -> Duration {
+        let answer = self.answer.lock().high();
         match line.wait() {
             Duration::ZERO => (ready + answer).saturating_sub(self.deps.policy.slot_tolerance / 2),
             wait => ready + answer.max(wait),
@@ -145,10 +145,11 @@ impl Pump {
         }
         let urgent = taken.iter().any(|ready| ready.held.tier() == Tier::Urgent);
         let policy = &self.deps.policy;
+        let ready = lead(&line.route);
         let batch = IntentBatch {
             gateway: line.route.name.clone(),
             rate: line.route.rate,
-            lead: self.lead(line),
+            lead: self.lead(line, ready),
             ahead: if urgent {
                 policy.slots_ahead_urgent
             } else {
@@ -165,7 +166,7 @@ impl Pump {
                 return Duration::from_secs(1);
             }
         };
-        self.launch(line, taken, intents).await
+        self.launch(line, taken, intents, ready).await
     }
 
     /// Takes by lane and turn. What is urgent is not mixed with what comes after it, because it may
@@ -217,7 +218,13 @@ impl Pump {
     }
 
     /// Sends what was granted on its way, settles what was refused, puts the rest back.
-    async fn launch(&self, line: &Arc<Line>, taken: Vec<Ready>, intents: Intents) -> Duration {
+    async fn launch(
+        &self,
+        line: &Arc<Line>,
+        taken: Vec<Ready>,
+        intents: Intents,
+        lead: Duration,
+    ) -> Duration {
         let arrived = self.deps.clock.monotonic();
         self.answer
             .lock()
@@ -240,6 +247,8 @@ impl Pump {
                 settler: self.settler.clone(),
                 ready,
                 starts_at: read_at.plus(starts_in),
+                granted_at: read_at,
+                lead,
             };
             line.took_off();
             drop(self.deps.tracker.spawn(flight.fly()));

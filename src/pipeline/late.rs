@@ -16,7 +16,11 @@ const OFTEN: u8 = 3;
 /// that a line warms up or the machine is busy, and no try is counted.
 const LONG: Duration = Duration::from_mins(1);
 
-/// So many are remembered; beyond it all are forgotten, and get their chances anew.
+/// What was late so long ago, and not since, begins anew. In a large fleet, or behind a backlog, it
+/// takes its time until a delivery comes again.
+const FORGOTTEN: Duration = Duration::from_mins(15);
+
+/// At least so many are remembered, those that were late last.
 const REMEMBERED: usize = 4_096;
 
 /// What follows from being late.
@@ -32,7 +36,28 @@ pub enum Lateness {
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct Late(Mutex<HashMap<DeliveryId, Times>>);
+pub struct Late(Mutex<Memory>);
+
+/// Those that were late last, and those before them; the older half goes when the younger is full.
+#[derive(Debug, Default)]
+struct Memory {
+    young: HashMap<DeliveryId, Times>,
+    old: HashMap<DeliveryId, Times>,
+}
+
+impl Memory {
+    fn take(&mut self, delivery: DeliveryId) -> Option<Times> {
+        let young = self.young.remove(&delivery);
+        young.or_else(|| self.old.remove(&delivery))
+    }
+
+    fn put(&mut self, delivery: DeliveryId, times: Times) {
+        if self.young.len() >= REMEMBERED {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(delivery, times);
+    }
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Times {
@@ -42,30 +67,24 @@ struct Times {
 }
 
 impl Late {
-    /// It was late once more. What was late a minute ago and not since begins anew, as after a fault.
+    /// It was late once more. After a fault it begins anew.
     pub fn came(&self, delivery: DeliveryId, now: Monotonic) -> Lateness {
         let mut late = self.0.lock();
-        if late.len() >= REMEMBERED {
-            late.clear();
-        }
-        let anew = Times {
-            first: now,
+        let known = late.take(delivery);
+        let known = known.filter(|times| now.since(times.last) < FORGOTTEN);
+        let times = Times {
+            first: known.map_or(now, |times| times.first),
             last: now,
-            times: 0,
+            times: known.map_or(1, |times| times.times.saturating_add(1)),
         };
-        let entry = late.entry(delivery).or_insert(anew);
-        if now.since(entry.last) >= LONG {
-            *entry = anew;
+        if times.times >= OFTEN && now.since(times.first) >= LONG {
+            return Lateness::Fault;
         }
-        entry.last = now;
-        entry.times = entry.times.saturating_add(1);
-        if entry.times < OFTEN {
+        late.put(delivery, times);
+        if times.times < OFTEN {
             Lateness::Again
-        } else if now.since(entry.first) < LONG {
-            Lateness::Later
         } else {
-            late.remove(&delivery);
-            Lateness::Fault
+            Lateness::Later
         }
     }
 }
@@ -101,13 +120,34 @@ mod tests {
     #[test]
     fn each_delivery_counts_for_itself_and_old_times_are_forgotten() {
         let late = Late::default();
-        for second in [0, 1, 70, 71, 140] {
+        for second in [0, 1, 1_000, 1_001, 2_000] {
             assert_eq!(late.came(delivery(1), at(second)), Lateness::Again);
         }
-        assert_eq!(late.came(delivery(2), at(140)), Lateness::Again);
+        assert_eq!(late.came(delivery(2), at(2_000)), Lateness::Again);
+    }
+
+    #[test]
+    fn behind_a_backlog_a_minute_may_pass_from_one_time_to_the_next() {
+        let late = Late::default();
+        assert_eq!(late.came(delivery(1), at(0)), Lateness::Again);
+        assert_eq!(late.came(delivery(1), at(90)), Lateness::Again);
+        assert_eq!(late.came(delivery(1), at(180)), Lateness::Fault);
+    }
+
+    #[test]
+    fn many_do_not_make_each_other_forgotten_and_memory_is_bounded() {
+        let late = Late::default();
         for position in 0..5_000 {
-            late.came(delivery(position), at(140));
+            assert_eq!(late.came(delivery(position), at(0)), Lateness::Again);
+            assert_eq!(late.came(delivery(position), at(1)), Lateness::Again);
         }
-        assert!(late.0.lock().len() <= REMEMBERED);
+        for position in 2_000..5_000 {
+            assert_eq!(late.came(delivery(position), at(61)), Lateness::Fault);
+        }
+        for position in 5_000..16_000 {
+            late.came(delivery(position), at(62));
+        }
+        let memory = late.0.lock();
+        assert!(memory.young.len() + memory.old.len() <= 2 * REMEMBERED);
     }
 }

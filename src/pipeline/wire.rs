@@ -29,6 +29,13 @@ const PAUSE_BY_ONE: Duration = Duration::from_mins(1);
 /// No gateway is given more time than this to get ready for a slot.
 const LONGEST_LEAD: Duration = Duration::from_secs(10);
 
+/// What begins later than this after its intent is looked at again so long before it begins: meanwhile
+/// it may have been stopped, and nothing leaves later than two seconds after a stop.
+const LOOKS_AGAIN: Duration = Duration::from_secs(1);
+
+/// The store answers that look so long before the slot, or the slot is given up.
+const LOOKED: Duration = Duration::from_millis(100);
+
 /// What is late again and again waits about so long.
 const LATE_AGAIN: Duration = Duration::from_secs(2);
 
@@ -81,6 +88,10 @@ pub struct Flight {
     pub ready: Ready,
     /// When its slot begins.
     pub starts_at: Monotonic,
+    /// When the store's clock was read for its slot.
+    pub granted_at: Monotonic,
+    /// How long before its slot it was to begin when the slot was asked for.
+    pub lead: Duration,
 }
 
 impl Flight {
@@ -116,7 +127,9 @@ impl Flight {
             .starts_at
             .plus(self.deps.policy.slot_tolerance)
             .min(self.deps.alive_until());
-        clock.sleep_until(self.starts_at.minus(lead(route))).await;
+        // Whoever begins first may have opened what the others, too, were given the time to open.
+        let begins = self.starts_at.minus(lead(route).max(self.lead));
+        clock.sleep_until(begins).await;
         let permit = tokio::select! {
             biased;
             permit = self.line.request() => permit,
@@ -149,7 +162,11 @@ impl Flight {
         );
         let deadline = route.deadline + slot.opens_in();
         let submit = route.gateway.submit(&self.ready.outbound, slot, deadline);
-        let outcome = AssertUnwindSafe(submit).catch_unwind().await.unwrap_or_else(|_panic| {
+        let submit = AssertUnwindSafe(submit).catch_unwind();
+        let Some(submitted) = self.while_wanted(submit).await else {
+            return Err(Forfeited::NOW);
+        };
+        let outcome = submitted.unwrap_or_else(|_panic| {
             tracing::error!(gateway.name = %route.name, "the gateway's adapter panicked; the try is unknown");
             Outcome::Unknown
         });
@@ -162,6 +179,38 @@ impl Flight {
         self.count(&outcome, now);
         record::wire(&route.name, outcome.as_str(), took);
         Ok(outcome)
+    }
+
+    /// Lets the gateway get ready and send; `None`: it was broken off before its slot began, so that
+    /// nothing left, because the message is not wanted any more. With the usual lead there is no time
+    /// to look again, and no need.
+    async fn while_wanted<T>(&self, submit: impl Future<Output = T>) -> Option<T> {
+        if self.starts_at.since(self.granted_at) <= LOOKS_AGAIN {
+            return Some(submit.await);
+        }
+        let clock = &self.deps.clock;
+        let mut submit = std::pin::pin!(submit);
+        let wanted = async {
+            clock.sleep_until(self.starts_at.minus(LOOKS_AGAIN)).await;
+            let (agency, delivery) = (self.ready.held.claimed.agency, self.ready.outbound.delivery);
+            let answer = self.deps.store.is_wanted(agency, delivery);
+            tokio::select! {
+                biased;
+                answer = answer => answer.unwrap_or(false),
+                () = clock.sleep_until(self.starts_at.minus(LOOKED)) => false,
+            }
+        };
+        tokio::select! {
+            biased;
+            wanted = wanted => {
+                // From the beginning of the slot on it may be on the wire.
+                if !wanted && clock.monotonic() < self.starts_at {
+                    return None;
+                }
+            }
+            done = &mut submit => return Some(done),
+        }
+        Some(submit.await)
     }
 
     /// Counts it for the gateway's health, without the time that it waited for its slot.

@@ -37,6 +37,7 @@ macro_rules! every_case {
             an_opened_letter_is_not_reminded_of,
             a_reminder_that_is_claimed_when_its_letter_is_opened_is_refused,
             stopped_traffic_is_neither_claimed_nor_intended,
+            an_intended_try_is_wanted_until_it_is_stopped_cancelled_or_opened,
         }
         $run! { ledger_claim:
             a_claim_takes_what_is_due_and_nothing_else,

@@ -221,3 +221,38 @@ pub async fn stopped_traffic_is_neither_claimed_nor_intended(w: World) {
     assert_eq!(intents.granted.len(), 1);
     assert_eq!(w.claim(worker, 10).await.deliveries.len(), 1);
 }
+
+pub async fn an_intended_try_is_wanted_until_it_is_stopped_cancelled_or_opened(w: World) {
+    let now = w.now().await;
+    let a = w.accept(make::job("a").to(2).by(w.oslo, now)).await;
+    let b = w.accept(make::job("b").by(w.oslo, now)).await;
+    let first = DeliveryId::of(a, 0, 0, Channel::Sms);
+    let again = DeliveryId::of(a, 0, 1, Channel::Sms);
+    let theirs = DeliveryId::of(a, 1, 1, Channel::Sms);
+    let other = DeliveryId::of(b, 0, 0, Channel::Sms);
+    let wanted = async || {
+        let mut wanted = Vec::new();
+        for delivery in [first, again, theirs, other] {
+            wanted.push(w.store.is_wanted(w.oslo, delivery).await.unwrap());
+        }
+        wanted
+    };
+    assert_eq!(wanted().await, [true; 4]);
+    for agency in [Some(w.oslo), None] {
+        w.store.set_stopped(agency, Some(now)).await.unwrap();
+        assert_eq!(wanted().await, [false; 4]);
+        w.store.set_stopped(agency, None).await.unwrap();
+    }
+    w.store
+        .set_stopped(Some(w.bergen), Some(now))
+        .await
+        .unwrap();
+    let (name, reader) = (job_name("a"), make::reference(0));
+    w.store
+        .mark_opened(w.oslo, &name, &reader, now)
+        .await
+        .unwrap();
+    assert_eq!(wanted().await, [true, false, true, true]);
+    w.store.cancel(w.oslo, &name, now).await.unwrap();
+    assert_eq!(wanted().await, [false, false, false, true]);
+}

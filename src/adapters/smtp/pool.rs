@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
 use super::session::{Connection, Failure, Target};
+use crate::domain::estimate::Often;
 
 /// How long a worn-out connection may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -22,6 +23,8 @@ pub(super) struct Pool {
     connections: usize,
     slots: Semaphore,
     idle: Mutex<Vec<Connection>>,
+    /// Whether a connection can be used again.
+    reusable: Mutex<Often>,
 }
 
 /// The right to have one connection open. A new one is opened only when none is idle, so idle and
@@ -39,13 +42,16 @@ impl Pool {
             connections,
             slots: Semaphore::new(connections),
             idle: Mutex::new(Vec::with_capacity(connections)),
+            reusable: Mutex::new(Often::ALWAYS),
         }
     }
 
-    /// Whether a connection is open, or opening. Who finds all of them lent opens one more and may be
-    /// late for its slot; the next finds that one.
+    /// Whether a connection is open, or opening, that can be used again. Who finds all of them lent
+    /// opens one more and may be late for its slot; the next finds that one.
     pub(super) fn is_open(&self) -> bool {
-        self.slots.available_permits() < self.connections || !self.idle.lock().is_empty()
+        let lent = self.slots.available_permits() < self.connections;
+        let open = || lent || self.idle.lock().last().is_some_and(Connection::is_fresh);
+        self.reusable.lock().mostly() && open()
     }
 
     /// Waits for a slot; `None` if there was none in time.
@@ -62,6 +68,9 @@ impl Slot<'_> {
     /// The connection used last if one can be used, else a new one.
     pub(super) async fn connection(&self, until: Instant) -> Result<Connection, Failure> {
         let idle = self.pool.idle.lock().pop();
+        if let Some(connection) = &idle {
+            (self.pool.reusable.lock()).observe(connection.is_fresh());
+        }
         match idle {
             Some(connection) if connection.is_fresh() => Ok(connection),
             Some(worn) => {
@@ -87,6 +96,8 @@ impl Slot<'_> {
     pub(super) fn give_back(self, connection: Connection) {
         if connection.is_in_step() {
             self.pool.idle.lock().push(connection);
+        } else {
+            self.pool.reusable.lock().observe(false);
         }
     }
 }

@@ -254,6 +254,13 @@ pub trait Ledger: Send + Sync {
     /// [`StoreError`].
     async fn pause(&self, gateway: &str, pause: Duration) -> Result<(), StoreError>;
 
+    /// Whether a try whose intent is some time ago may still leave: neither its agency nor everybody is
+    /// stopped, its job is not cancelled, and its letter was not opened (occasions above 0).
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn is_wanted(&self, agency: AgencyNo, delivery: DeliveryId) -> Result<bool, StoreError>;
+
     /// Stops (`Some(at)`) or resumes an agency's traffic, or everybody's (`agency` = `None`).
     ///
     /// # Errors

@@ -319,6 +319,13 @@ impl Ledger for FarStore {
         .await
     }
 
+    async fn is_wanted(&self, agency: AgencyNo, delivery: DeliveryId) -> Result<bool, StoreError> {
+        self.call("is_wanted", async move |s: SqliteStore, _| {
+            s.is_wanted(agency, delivery).await
+        })
+        .await
+    }
+
     async fn set_stopped(
         &self,
         agency: Option<AgencyNo>,

@@ -74,6 +74,10 @@ impl Ledger for PostgresStore {
         brakes::pause(self, gateway, pause).await
     }
 
+    async fn is_wanted(&self, agency: AgencyNo, delivery: DeliveryId) -> Result<bool, StoreError> {
+        brakes::is_wanted(self, agency, delivery).await
+    }
+
     async fn set_stopped(
         &self,
         agency: Option<AgencyNo>,

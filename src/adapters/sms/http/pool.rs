@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::dial::{Connection, DialError, Dialer};
-use crate::domain::estimate::Estimate;
+use crate::domain::estimate::{Estimate, Often};
 
 /// Connecting is taken to last so long until it was done once: a few round trips.
 const CONNECTING: Duration = Duration::from_millis(60);
@@ -21,6 +21,8 @@ pub(super) struct Pool {
     most: usize,
     keep: Duration,
     connecting: Mutex<Estimate>,
+    /// Whether a connection can be used again.
+    reusable: Mutex<Often>,
 }
 
 /// Where a connection comes from.
@@ -41,13 +43,16 @@ impl Pool {
             most,
             keep,
             connecting: Mutex::new(Estimate::guess(CONNECTING)),
+            reusable: Mutex::new(Often::ALWAYS),
         }
     }
 
     /// A connection that is ready for a request.
     pub(super) async fn take(&self) -> Result<(Connection, Origin), DialError> {
         while let Some(mut idle) = self.pop() {
-            if idle.sender.ready().await.is_ok() {
+            let is_ready = idle.sender.ready().await.is_ok();
+            self.reusable.lock().observe(is_ready);
+            if is_ready {
                 return Ok((idle, Origin::Idle));
             }
         }
@@ -60,23 +65,45 @@ impl Pool {
     fn pop(&self) -> Option<Connection> {
         let mut idle = self.idle.lock();
         idle.retain(|(connection, since)| {
-            !connection.sender.is_closed() && since.elapsed() < self.keep
+            let kept = since.elapsed() < self.keep;
+            if kept && connection.sender.is_closed() {
+                self.reusable.lock().observe(false);
+                return false;
+            }
+            kept
         });
         idle.pop().map(|(connection, _)| connection)
     }
 
+    /// Lets those go that nobody has used for too long: if the one used last is one, all are.
+    fn forget_expired(&self) {
+        let mut idle = self.idle.lock();
+        if idle
+            .last()
+            .is_some_and(|(_, since)| since.elapsed() >= self.keep)
+        {
+            idle.clear();
+        }
+    }
+
     /// Keeps a connection whose answer was read to the end, or that was not used at all.
     pub(super) fn give_back(&self, connection: Connection) {
+        if connection.sender.is_closed() {
+            self.reusable.lock().observe(false);
+            return;
+        }
         let mut idle = self.idle.lock();
-        if idle.len() < self.most && !connection.sender.is_closed() {
+        if idle.len() < self.most {
             idle.push((connection, Instant::now()));
         }
     }
 
     /// How long before it is needed a connection should be asked for. Who finds all that are open lent
-    /// opens one more and may be late for its slot; the next finds that one.
+    /// opens one more and may be late for its slot; the next finds that one, unless the other side
+    /// closes after each message.
     pub(super) fn lead(&self) -> Duration {
-        if self.dialer.is_open() {
+        self.forget_expired();
+        if self.dialer.is_open() && self.reusable.lock().mostly() {
             HANDLING
         } else {
             self.connecting.lock().high() + HANDLING

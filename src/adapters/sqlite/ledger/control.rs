@@ -19,6 +19,12 @@ const PAUSE: &str = "INSERT INTO bucket (name, paused_until) VALUES (?1, ?2)
 const STOP_ONE: &str = "UPDATE agency SET stopped_at = ?2 WHERE no = ?1";
 const STOP_ALL: &str = "UPDATE fleet SET stopped_at = ?1";
 
+/// What the intent asks, too.
+const WANTED: &str = "SELECT EXISTS (SELECT 1 FROM agency WHERE no = ?1 AND stopped_at IS NULL)
+    AND NOT EXISTS (SELECT 1 FROM fleet WHERE stopped_at IS NOT NULL)
+    AND EXISTS (SELECT 1 FROM job WHERE no = ?2 AND cancelled_at IS NULL)
+    AND NOT (?4 > 0 AND EXISTS (SELECT 1 FROM opened WHERE job = ?2 AND position = ?3))";
+
 type Row = (i64, i32, i64, i64, i64, i64);
 
 pub(super) async fn due_unknown(
@@ -56,6 +62,22 @@ pub(super) async fn pause(
         .execute(connection)
         .await?;
     Ok(())
+}
+
+pub(super) async fn is_wanted(
+    store: &SqliteStore,
+    agency: AgencyNo,
+    delivery: DeliveryId,
+) -> Result<bool, StoreError> {
+    let wanted: bool = sqlx::query_scalar(WANTED)
+        .bind(agency.0)
+        .bind(delivery.job().0)
+        .bind(delivery.position())
+        .bind(delivery.occasion())
+        .fetch_one(store.readers())
+        .await
+        .map_err(Failure::from)?;
+    Ok(wanted)
 }
 
 pub(super) async fn set_stopped(

@@ -109,6 +109,10 @@ impl Ledger for SqliteStore {
             .await
     }
 
+    async fn is_wanted(&self, agency: AgencyNo, delivery: DeliveryId) -> Result<bool, StoreError> {
+        control::is_wanted(self, agency, delivery).await
+    }
+
     async fn set_stopped(
         &self,
         agency: Option<AgencyNo>,
