@@ -219,9 +219,11 @@ impl Publisher {
             })
             .collect();
         let confirmed = sink.publish(&windows).await;
+        let mut held_in_all = 0;
         for ((i, agency), confirmed) in known.iter().zip(confirmed) {
             let held = out[*i].saturating_sub(confirmed);
             out[*i] -= held;
+            held_in_all += held;
             record::events(out[*i], held);
             if held > 0 {
                 tracing::warn!(
@@ -231,6 +233,7 @@ impl Publisher {
                 );
             }
         }
+        record::events_held(held_in_all);
         out
     }
 }

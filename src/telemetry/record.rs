@@ -125,10 +125,14 @@ pub fn store_error(what: &'static str) {
     counter!("budstikke_store_errors_total", "what" => what).increment(1);
 }
 
-/// Events were confirmed, and others were not taken.
+/// Events of an agency were confirmed, and others were not taken.
 pub fn events(published: usize, held: usize) {
     counter!("budstikke_events_published_total").increment(published as u64);
     counter!("budstikke_events_refused_total").increment(held as u64);
+}
+
+/// So many events of all agencies were not taken in the last round.
+pub fn events_held(held: usize) {
     gauge!("budstikke_events_held").set(held as f64);
 }
 
