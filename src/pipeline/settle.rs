@@ -29,7 +29,7 @@ const BATCH: usize = 500;
 /// their commits, of one result each, were most of what the database did.
 const MANY: usize = 24;
 /// Under load a batch grows for so long.
-const GROWS: Duration = Duration::from_millis(80);
+const GROWS: Duration = Duration::from_millis(120);
 /// Settlements that may wait; beyond it whoever settles waits, and so sends nothing new.
 const WAITING: usize = 2_000;
 
