@@ -11,6 +11,8 @@ use crate::domain::estimate::Estimate;
 use crate::domain::fair::Tier;
 use crate::domain::ids::AgencyNo;
 use crate::domain::kinds::Channel;
+use crate::domain::pace::Turns;
+use crate::domain::time::micros;
 use crate::ports::clock::Monotonic;
 use crate::ports::store::{AgencyRate, Granted, IntentBatch, IntentEntry, Intents, StoreError};
 use crate::telemetry::record;
@@ -127,15 +129,15 @@ impl Pump {
         }
     }
 
-    /// No slot is of use before the answer is here and the gateway ready for it, nor before those are
-    /// gone that queue for the line already. Nobody queues in an idle fleet, and it sends at once: half
-    /// of what a slot may be late is taken off.
-    fn lead(&self, line: &Line, ready: Duration) -> Duration {
-        let answer = self.answer.lock().high();
-        match line.wait() {
-            Duration::ZERO => (ready + answer).saturating_sub(self.deps.policy.slot_tolerance / 2),
-            wait => ready + answer.max(wait),
-        }
+    /// No slot is of use before the answer is here and the gateway ready for it, nor before its turn
+    /// among those that queue for the line. A slot that waits for its message is used, one that a
+    /// message waits for leaves requests idle: half of what it may be late is taken off.
+    fn lead(&self, line: &Line, ready: Duration) -> (Duration, Turns) {
+        let early = self.deps.policy.slot_tolerance / 2;
+        let lead = (ready + self.answer.lock().high()).saturating_sub(early);
+        let mut turns = line.turns(early);
+        turns.first += micros(ready) - micros(lead);
+        (lead, turns)
     }
 
     /// One intent transaction on a line.
@@ -146,10 +148,12 @@ impl Pump {
         let urgent = taken.iter().any(|ready| ready.held.tier() == Tier::Urgent);
         let policy = &self.deps.policy;
         let ready = lead(&line.route);
+        let (lead, turns) = self.lead(line, ready);
         let batch = IntentBatch {
             gateway: line.route.name.clone(),
             rate: line.route.rate,
-            lead: self.lead(line, ready),
+            lead,
+            turns,
             ahead: if urgent {
                 policy.slots_ahead_urgent
             } else {

@@ -4,17 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::SemaphorePermit;
 
 use crate::domain::kinds::Channel;
-use crate::ports::clock::Monotonic;
+use crate::domain::pace::Turns;
+use crate::ports::clock::{Clock, Monotonic};
 
 use super::deps::{Route, Routes};
 use super::late::Late;
+use super::requests::Requests;
 use super::vitals::Vitals;
 
 /// Tries may queue for a free request so long; with quick gateways that makes larger batches.
-const QUEUE_FOR: Duration = Duration::from_millis(45);
+const QUEUE_FOR: Duration = Duration::from_millis(80);
 
 /// Taken for what a submit takes until one has ended, in microseconds.
 const GUESS: u64 = 20_000;
@@ -73,7 +75,7 @@ pub struct Line {
     pub vitals: Vitals,
     /// What was late for its slots.
     pub late: Late,
-    requests: Semaphore,
+    requests: Requests,
     in_flight: AtomicUsize,
     /// How many have landed.
     landed: AtomicUsize,
@@ -91,7 +93,7 @@ impl Line {
         Self {
             vitals: Vitals::new(now),
             late: Late::default(),
-            requests: Semaphore::new(route.gateway.concurrency().max(1)),
+            requests: Requests::new(route.gateway.concurrency(), now),
             in_flight: AtomicUsize::new(0),
             landed: AtomicUsize::new(0),
             mean_micros: AtomicU64::new(0),
@@ -108,41 +110,57 @@ impl Line {
         let slots = self.route.rate.per_second().min(2_000.0) * 0.25;
         let queue = self.queue().min(slots.max(1.0) * 4.0);
         let warm = FIRST.saturating_add(self.landed.load(Ordering::Relaxed).saturating_mul(2));
-        let limit = (self.requests_at_most() + queue as usize).min(warm);
+        let limit = (self.requests.at_most() + queue as usize).min(warm);
         (
             limit.saturating_sub(self.in_flight.load(Ordering::Relaxed)),
             (queue / 2.0).max(1.0) as usize,
         )
     }
 
-    fn requests_at_most(&self) -> usize {
-        self.route.gateway.concurrency().max(1)
-    }
-
     /// How many may queue for a free request. Before anything is known of the line none: it would be
     /// late for its slot.
     fn queue(&self) -> f64 {
         self.mean().map_or(0.0, |mean| {
-            let times = (QUEUE_FOR.as_secs_f64() * 1e6 / mean as f64).min(QUEUE_AT_MOST);
-            (self.requests_at_most() as f64 * times).min(2_000.0)
+            let most = (self.requests.at_most() as f64 * QUEUE_AT_MOST).min(2_000.0);
+            (QUEUE_FOR.as_secs_f64() * 1e6 / self.every(mean)).min(most)
         })
     }
 
     /// How many a second its requests carry, going by what the last ones took.
     pub fn pace(&self) -> f64 {
-        self.requests_at_most() as f64 * 1e6 / self.mean().unwrap_or(GUESS) as f64
+        1e6 / self.every(self.mean().unwrap_or(GUESS))
+    }
+
+    /// From one free request to the next when all are in use, in microseconds: what a submit takes
+    /// over their number, or longer, because a busy machine does not serve all of them at once.
+    fn every(&self, mean: u64) -> f64 {
+        self.requests.every().max(self.at_best(mean))
+    }
+
+    fn at_best(&self, mean: u64) -> f64 {
+        mean as f64 / self.requests.at_most() as f64
     }
 
     /// How many queue for a free request.
     fn queued(&self) -> usize {
         let in_flight = self.in_flight.load(Ordering::Relaxed);
-        in_flight.saturating_sub(self.requests_at_most())
+        in_flight.saturating_sub(self.requests.at_most())
     }
 
-    /// How long until the requests have done what is on its way before the next try. No longer than
-    /// tries may queue: the whole fleet's slots would begin that late.
-    pub fn wait(&self) -> Duration {
-        Duration::from_secs_f64(self.queued() as f64 / self.pace()).min(QUEUE_FOR)
+    /// When the next tries' turns are, counted from now, if each may begin so much before its own.
+    /// Before anything is known of the line all go at once.
+    pub fn turns(&self, early: Duration) -> Turns {
+        let Some(mean) = self.mean() else {
+            return Turns::NONE;
+        };
+        let every = self.every(mean);
+        let before = self.in_flight.load(Ordering::Relaxed) as f64 - self.requests.at_most() as f64;
+        // No later than tries may queue: the whole fleet's slots would begin that late.
+        let first = before.min(self.queue()) * every - early.as_secs_f64() * 1e6;
+        Turns {
+            first: first as i64,
+            every,
+        }
     }
 
     fn mean(&self) -> Option<u64> {
@@ -156,8 +174,9 @@ impl Line {
     }
 
     /// Waits for a free request; `None`: the line is closed.
-    pub async fn request(&self) -> Option<SemaphorePermit<'_>> {
-        self.requests.acquire().await.ok()
+    pub async fn request(&self, clock: &dyn Clock) -> Option<SemaphorePermit<'_>> {
+        let at_best = self.at_best(self.mean().unwrap_or_default());
+        self.requests.one(clock, at_best).await
     }
 
     /// One more is on its way.
@@ -231,5 +250,124 @@ impl Line {
     /// Leaves the line alone until then.
     pub fn pause_until(&self, until: Monotonic) {
         self.paused_until.fetch_max(until.0, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::domain::outcome::Outcome;
+    use crate::domain::pace::Rate;
+    use crate::domain::time::Timestamp;
+    use crate::ports::gateway::{Gateway, Outbound};
+    use crate::ports::slot::Slot;
+
+    const MILLI: u64 = 1_000;
+
+    #[derive(Debug)]
+    struct Mute;
+
+    #[async_trait]
+    impl Gateway for Mute {
+        async fn submit(&self, _: &Outbound, _: Slot, _: Duration) -> Outcome {
+            Outcome::Unknown
+        }
+        async fn probe(&self, _: Duration) -> Result<String, String> {
+            Ok(String::new())
+        }
+        fn concurrency(&self) -> usize {
+            4
+        }
+    }
+
+    #[derive(Debug, Default)]
+    struct ByHand(AtomicU64);
+
+    #[async_trait]
+    impl Clock for ByHand {
+        fn now(&self) -> Timestamp {
+            Timestamp::default()
+        }
+        fn monotonic(&self) -> Monotonic {
+            Monotonic(self.0.load(Ordering::SeqCst))
+        }
+        async fn sleep(&self, duration: Duration) {
+            let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+            self.0.fetch_add(micros, Ordering::SeqCst);
+        }
+    }
+
+    fn line() -> Line {
+        let route = Route {
+            name: "mute".to_owned(),
+            gateway: Arc::new(Mute),
+            rate: Rate::new(10_000.0, 1).unwrap(),
+            weight: 1,
+            deadline: Duration::from_secs(10),
+        };
+        Line::new(route, Monotonic(0))
+    }
+
+    /// From one of `count` requests to the next `gap` passes while somebody waits.
+    async fn saturate(line: &Line, clock: &ByHand, count: usize, gap: u64) {
+        let mut held = Vec::new();
+        for _ in 0..4 {
+            held.push(line.request(clock).await.unwrap());
+        }
+        for _ in 0..count {
+            let free = async {
+                clock.0.fetch_add(gap, Ordering::SeqCst);
+                drop(held.remove(0));
+            };
+            let (next, ()) = tokio::join!(line.request(clock), free);
+            held.push(next.unwrap());
+        }
+    }
+
+    #[test]
+    fn before_anything_is_known_few_go_and_all_at_once() {
+        let line = line();
+        assert_eq!(line.turns(Duration::ZERO), Turns::NONE);
+        assert_eq!(line.room(), (4, 1));
+    }
+
+    #[tokio::test]
+    async fn turns_follow_each_other_as_fast_as_requests_become_free() {
+        let (line, clock) = (line(), ByHand::default());
+        line.took(Duration::from_millis(8));
+        let early = Duration::from_millis(3);
+        let turns = line.turns(early);
+        assert_eq!(
+            (turns.first, turns.every),
+            (-11_000, 2_000.0),
+            "four are free"
+        );
+        (0..10).for_each(|_| line.took_off());
+        assert_eq!(line.turns(early).first, 9_000, "six queue");
+        // On a busy machine each takes twice as long as four at once would.
+        saturate(&line, &clock, 200, 4 * MILLI).await;
+        let turns = line.turns(early);
+        assert!((3_900.0..4_100.0).contains(&turns.every), "{turns:?}");
+        assert!((20_000..22_000).contains(&turns.first), "{turns:?}");
+        // Nobody waits any more.
+        for _ in 0..200 {
+            drop(line.request(&clock).await);
+        }
+        assert!(line.turns(early).every < 2_100.0, "{:?}", line.turns(early));
+    }
+
+    #[tokio::test]
+    async fn what_queues_is_done_in_time_however_slow_the_machine_is() {
+        let (line, clock) = (line(), ByHand::default());
+        (0..100).for_each(|_| {
+            line.took_off();
+            line.landed();
+        });
+        line.took(Duration::from_millis(8));
+        assert_eq!(line.room(), (4 + 40, 20));
+        saturate(&line, &clock, 200, 20 * MILLI).await;
+        assert_eq!(line.room(), (4 + 4, 2));
     }
 }

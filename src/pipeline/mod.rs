@@ -35,6 +35,7 @@ pub mod ready;
 pub mod receipts;
 pub mod reconcile;
 mod refused;
+mod requests;
 pub mod resolve;
 pub mod retention;
 pub mod settle;

@@ -132,7 +132,7 @@ impl Flight {
         clock.sleep_until(begins).await;
         let permit = tokio::select! {
             biased;
-            permit = self.line.request() => permit,
+            permit = self.line.request(&**clock) => permit,
             () = clock.sleep_until(closes) => None,
         };
         let now = clock.monotonic();

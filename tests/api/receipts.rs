@@ -149,6 +149,7 @@ async fn sent(api: &Api, gateway: &str, reference: &str) -> DeliveryId {
         gateway: gateway.to_owned(),
         rate: Rate::new(100.0, 1).unwrap(),
         lead: std::time::Duration::ZERO,
+        turns: budstikke::domain::pace::Turns::NONE,
         ahead: Duration::from_secs(1),
         agency_rates: Vec::new(),
         address_limits: AddressLimits::default(),

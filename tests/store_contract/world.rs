@@ -213,6 +213,7 @@ pub fn batch(entries: Vec<IntentEntry>) -> IntentBatch {
         gateway: GATEWAY.to_owned(),
         rate: Rate::new(1e6, 100_000).unwrap(),
         lead: std::time::Duration::ZERO,
+        turns: budstikke::domain::pace::Turns::NONE,
         ahead: Duration::from_millis(250),
         agency_rates: Vec::new(),
         address_limits: AddressLimits::default(),

@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::Rate;
+use super::{Rate, Turns};
 use crate::domain::time::Timestamp;
 
 /// A bucket as it is stored.
@@ -49,7 +49,7 @@ pub struct JointSlots {
 }
 
 /// Takes slots for entries in their order of precedence, while a start is no further ahead than
-/// `ahead`. Entries of one agency keep their order.
+/// `ahead`, and no earlier than at their turns. Entries of one agency keep their order.
 ///
 /// # Panics
 /// When an entry names an agency's bucket that is not there.
@@ -58,6 +58,7 @@ pub fn take(
     agencies: &[Bucket],
     now: Timestamp,
     ahead: Duration,
+    turns: Turns,
     asks: &[Ask],
 ) -> JointSlots {
     let horizon = now.plus(ahead);
@@ -72,6 +73,7 @@ pub fn take(
     let mut starts = Vec::new();
     let mut left = asks.len();
     while left > 0 {
+        gateway.wait_until(turns.of(starts.len(), now, horizon));
         let start = gateway.start();
         if start > horizon {
             break;

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use super::Turns;
 use crate::domain::time::Timestamp;
 
 /// Messages (or SMS parts) per second, for the whole fleet.
@@ -64,13 +65,14 @@ pub struct Slots {
 }
 
 /// Takes slots for entries of the given `costs`, in order, while a start is no further ahead than
-/// `ahead`. `tat` and `paused_until` are the bucket's.
+/// `ahead`, and no earlier than at its turn. `tat` and `paused_until` are the bucket's.
 pub fn take(
     rate: Rate,
     tat: Timestamp,
     paused_until: Option<Timestamp>,
     now: Timestamp,
     ahead: Duration,
+    turns: Turns,
     costs: impl IntoIterator<Item = u32>,
 ) -> Slots {
     let lag = rate.span(f64::from(rate.burst - 1));
@@ -85,12 +87,18 @@ pub fn take(
         base = tat.max(floor);
     }
     for cost in costs {
+        // What could have been sent until the turn is saved up as far as the burst allows.
+        let turn = turns.of(starts.len(), now, horizon);
+        let least = Timestamp(turn.0 - lag);
+        if base.0 + rate.span(taken) < least.0 {
+            (base, taken) = (least, 0.0);
+        }
         let at = Timestamp(base.0 + rate.span(taken));
         if at > horizon {
             next_in = at.since(horizon);
             break;
         }
-        starts.push(at.max(now));
+        starts.push(at.max(turn));
         taken += f64::from(cost);
     }
     let tat = if starts.is_empty() {
@@ -123,6 +131,7 @@ mod tests {
             None,
             NOW,
             Duration::from_millis(250),
+            Turns::NONE,
             [1, 1, 1, 1],
         );
         assert_eq!(
@@ -137,10 +146,36 @@ mod tests {
             None,
             NOW.plus(Duration::from_millis(300)),
             Duration::ZERO,
+            Turns::NONE,
             [3, 1],
         );
         assert_eq!(three_parts.starts.len(), 1);
         assert_eq!(three_parts.tat, Timestamp(NOW.0 + 600_000));
+    }
+
+    #[test]
+    fn slots_wait_for_their_turns_and_no_longer() {
+        let take = |per_second, first, every| {
+            let ahead = Duration::from_millis(250);
+            let turns = Turns { first, every };
+            let slots = take(
+                rate(per_second, 1),
+                Timestamp(0),
+                None,
+                NOW,
+                ahead,
+                turns,
+                [1; 4],
+            );
+            let starts = slots.starts.iter().map(|at| (at.0 - NOW.0) / 1_000);
+            (starts.collect::<Vec<_>>(), (slots.tat.0 - NOW.0) / 1_000)
+        };
+        // A quick gateway: the turns decide. Two requests are free.
+        assert_eq!(take(1_000.0, -20_000, 20_000.0), (vec![0, 1, 20, 40], 41));
+        // A slow one: the rate does.
+        assert_eq!(take(20.0, 10_000, 20_000.0), (vec![10, 60, 110, 160], 210));
+        // Nobody is pushed out of reach.
+        assert_eq!(take(1_000.0, 0, 200_000.0), (vec![0, 200, 250], 251));
     }
 
     #[test]
@@ -152,6 +187,7 @@ mod tests {
             Some(until),
             NOW,
             Duration::from_millis(250),
+            Turns::NONE,
             [1],
         );
         assert!(slots.starts.is_empty());
@@ -162,6 +198,7 @@ mod tests {
             Some(until),
             until,
             Duration::ZERO,
+            Turns::NONE,
             [1, 1],
         );
         assert_eq!(later.starts, [until]);
@@ -173,16 +210,20 @@ mod tests {
             per_second in 1u32..500,
             burst in 1u32..20,
             calls in proptest::collection::vec((0u64..400_000, 0usize..30, 1u32..4), 1..60),
+            first in -100_000i64..100_000,
+            every in 0.0f64..20_000.0,
         ) {
+            let turns = Turns { first, every };
             let rate = rate(f64::from(per_second), burst);
             let (mut now, mut tat) = (NOW, Timestamp(0));
             let mut sent: Vec<(i64, u32)> = Vec::new();
             for (pause, count, cost) in calls {
                 now = Timestamp(now.0 + i64::try_from(pause).unwrap());
-                let slots = take(rate, tat, None, now, Duration::from_millis(250), vec![cost; count]);
+                let slots = take(rate, tat, None, now, Duration::from_millis(250), turns, vec![cost; count]);
                 tat = slots.tat;
-                for start in slots.starts {
-                    proptest::prop_assert!(start >= now);
+                for (k, start) in slots.starts.into_iter().enumerate() {
+                    let turn = now.0 + (first + (every * k as f64).round() as i64).clamp(0, 250_000);
+                    proptest::prop_assert!(start.0 >= turn);
                     proptest::prop_assert!(start <= now.plus(Duration::from_millis(250)));
                     sent.push((start.0, cost));
                 }

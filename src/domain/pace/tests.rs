@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::joint::{Ask, Bucket, JointSlots, take};
-use super::{Rate, take as take_one};
+use super::{Rate, Turns, take as take_one};
 use crate::domain::time::Timestamp;
 
 const NOW: Timestamp = Timestamp(1_000_000_000);
@@ -39,6 +39,7 @@ fn an_agency_that_is_used_up_lets_the_others_pass() {
         &[bucket(1.0, 1)],
         NOW,
         Duration::from_millis(250),
+        Turns::NONE,
         &asks,
     );
     assert_eq!(starts(&slots), [(0, 0), (3, 10), (4, 20), (5, 30)]);
@@ -51,7 +52,14 @@ fn an_agency_that_is_used_up_lets_the_others_pass() {
 #[test]
 fn the_cursor_moves_on_to_an_agencys_slot_within_reach() {
     let asks = [Some(0), Some(0), Some(0), Some(0)].map(ask);
-    let slots = take(bucket(100.0, 1), &[bucket(10.0, 1)], NOW, AHEAD, &asks);
+    let slots = take(
+        bucket(100.0, 1),
+        &[bucket(10.0, 1)],
+        NOW,
+        AHEAD,
+        Turns::NONE,
+        &asks,
+    );
     assert_eq!(starts(&slots), [(0, 0), (1, 100), (2, 200)]);
     assert_eq!(slots.tat, Timestamp(NOW.0 + 210_000));
     assert_eq!(slots.agency_next_in, [Duration::from_millis(50)]);
@@ -60,7 +68,14 @@ fn the_cursor_moves_on_to_an_agencys_slot_within_reach() {
 #[test]
 fn a_gateway_that_is_used_up_is_what_is_lacking() {
     let asks = [Some(0), None, Some(0), None].map(ask);
-    let slots = take(bucket(8.0, 1), &[bucket(100.0, 1)], NOW, AHEAD, &asks);
+    let slots = take(
+        bucket(8.0, 1),
+        &[bucket(100.0, 1)],
+        NOW,
+        AHEAD,
+        Turns::NONE,
+        &asks,
+    );
     assert_eq!(starts(&slots), [(0, 0), (1, 125), (2, 250)]);
     assert_eq!(slots.next_in, Duration::from_millis(125));
     assert_eq!(slots.agency_next_in, [Duration::ZERO]);
@@ -73,7 +88,14 @@ fn nothing_moves_when_nothing_was_taken() {
         paused_until: Some(NOW.plus(Duration::from_secs(5))),
         ..bucket(10.0, 8)
     };
-    let slots = take(paused, &[bucket(1.0, 1)], NOW, AHEAD, &[ask(Some(0))]);
+    let slots = take(
+        paused,
+        &[bucket(1.0, 1)],
+        NOW,
+        AHEAD,
+        Turns::NONE,
+        &[ask(Some(0))],
+    );
     assert_eq!(slots.starts, []);
     assert_eq!(
         (slots.tat, slots.agency_tats),
@@ -99,6 +121,10 @@ fn within(sent: &[(i64, u32)], per_second: u32, burst: u32) -> Result<(), TestCa
     Ok(())
 }
 
+fn turns() -> impl Strategy<Value = Turns> {
+    (-100_000i64..100_000, 0.0f64..20_000.0).prop_map(|(first, every)| Turns { first, every })
+}
+
 type Call = (u64, u64, Vec<(u32, Option<usize>)>);
 
 fn call() -> impl Strategy<Value = Call> {
@@ -112,6 +138,7 @@ proptest! {
         gateway in (1u32..500, 1u32..20),
         agencies in [(1u32..300, 1u32..5), (1u32..20, 1u32..5), (1u32..3, 1u32..2)],
         calls in vec(call(), 1..40),
+        turns in turns(),
     ) {
         let buckets = |(rate, burst): (u32, u32)| bucket(f64::from(rate), burst);
         let mut one = buckets(gateway);
@@ -123,7 +150,7 @@ proptest! {
             now = now.plus(Duration::from_micros(pause));
             let ahead = Duration::from_millis(ahead);
             let asks: Vec<Ask> = entries.iter().map(|(cost, agency)| Ask { cost: *cost, agency: *agency }).collect();
-            let slots = take(one, &several, now, ahead, &asks);
+            let slots = take(one, &several, now, ahead, turns, &asks);
             prop_assert!(slots.tat >= one.tat);
             one.tat = slots.tat;
             for (bucket, tat) in several.iter_mut().zip(&slots.agency_tats) {
@@ -132,7 +159,8 @@ proptest! {
             }
             let mut last = [None; 4];
             let mut got = vec![false; asks.len()];
-            for (index, start) in &slots.starts {
+            for (k, (index, start)) in slots.starts.iter().enumerate() {
+                prop_assert!(*start >= turns.of(k, now, now.plus(ahead)));
                 prop_assert!(*start >= now && *start <= now.plus(ahead));
                 let place = asks[*index].agency.unwrap_or(3);
                 prop_assert!(last[place] < Some(*index), "an agency's entries keep their order");
@@ -162,6 +190,7 @@ proptest! {
         behind in -500_000i64..500_000,
         paused in proptest::option::of(0u64..400_000),
         costs in vec(1u32..4, 0..60),
+        turns in turns(),
     ) {
         let one = Bucket {
             tat: Timestamp(NOW.0 + behind),
@@ -169,8 +198,8 @@ proptest! {
             ..bucket(f64::from(per_second), burst)
         };
         let asks: Vec<Ask> = costs.iter().map(|cost| Ask { cost: *cost, agency: None }).collect();
-        let joint = take(one, &[], NOW, AHEAD, &asks);
-        let alone = take_one(one.rate, one.tat, one.paused_until, NOW, AHEAD, costs);
+        let joint = take(one, &[], NOW, AHEAD, turns, &asks);
+        let alone = take_one(one.rate, one.tat, one.paused_until, NOW, AHEAD, turns, costs);
         let order: Vec<usize> = joint.starts.iter().map(|(index, _)| *index).collect();
         prop_assert_eq!(order, (0..alone.starts.len()).collect::<Vec<_>>());
         let starts: Vec<Timestamp> = joint.starts.iter().map(|(_, at)| *at).collect();

@@ -8,7 +8,7 @@ use super::{AgencyRate, SettleReport, Settlement, StoreError};
 use crate::domain::address_limit::{AddressLimits, AddressUse};
 use crate::domain::ids::{AgencyNo, ClaimId, DeliveryId, Position, WorkerId};
 use crate::domain::kinds::{Channel, Lane};
-use crate::domain::pace::Rate;
+use crate::domain::pace::{Rate, Turns};
 use crate::domain::time::Timestamp;
 
 /// How much work of one agency and lane on one channel a worker can hold.
@@ -64,6 +64,8 @@ pub struct IntentBatch {
     /// No slot earlier than this from now: what the worker needs for the answer to reach it, to
     /// connect and to speak up to the point of no return.
     pub lead: Duration,
+    /// From when on, counted after `lead`, the k-th that gets a slot can use it.
+    pub turns: Turns,
     /// No slot further ahead than this (250 ms; urgent 500 ms), counted after `lead`.
     pub ahead: Duration,
     /// Agencies with rates of their own; at most one for each agency and channel.

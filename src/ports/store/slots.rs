@@ -114,6 +114,7 @@ impl<'a> Buckets<'a> {
                 row.paused_until,
                 now,
                 batch.ahead,
+                batch.turns,
                 costs,
             );
             JointSlots {
@@ -144,7 +145,7 @@ impl<'a> Buckets<'a> {
                 .map(|(name, of)| bucket(name, of.rate))
                 .collect();
             let gateway = bucket(&batch.gateway, batch.rate);
-            take(gateway, &agencies, now, batch.ahead, &asks)
+            take(gateway, &agencies, now, batch.ahead, batch.turns, &asks)
         };
         let starts = slots.starts.into_iter();
         let waits = slots.agency_next_in.into_iter().zip(self.agencies.values());
