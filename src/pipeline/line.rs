@@ -260,7 +260,7 @@ mod tests {
     use super::*;
     use crate::domain::outcome::Outcome;
     use crate::domain::pace::Rate;
-    use crate::domain::time::Timestamp;
+    use crate::ports::clock::by_hand::ByHand;
     use crate::ports::gateway::{Gateway, Outbound};
     use crate::ports::slot::Slot;
 
@@ -279,23 +279,6 @@ mod tests {
         }
         fn concurrency(&self) -> usize {
             4
-        }
-    }
-
-    #[derive(Debug, Default)]
-    struct ByHand(AtomicU64);
-
-    #[async_trait]
-    impl Clock for ByHand {
-        fn now(&self) -> Timestamp {
-            Timestamp::default()
-        }
-        fn monotonic(&self) -> Monotonic {
-            Monotonic(self.0.load(Ordering::SeqCst))
-        }
-        async fn sleep(&self, duration: Duration) {
-            let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-            self.0.fetch_add(micros, Ordering::SeqCst);
         }
     }
 

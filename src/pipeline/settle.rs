@@ -28,7 +28,8 @@ const BATCH: usize = 500;
 /// A batch of so many is a large one. Two at a time are many for a fleet of workers at slow gateways:
 /// their commits, of one result each, were most of what the database did.
 const MANY: usize = 24;
-/// Under load a batch grows for so long.
+/// From the beginning of one batch to that of the next pass two thirds of this under load (see
+/// [`Gather`]).
 const GROWS: Duration = Duration::from_millis(120);
 /// Settlements that may wait; beyond it whoever settles waits, and so sends nothing new.
 const WAITING: usize = 2_000;

@@ -62,3 +62,30 @@ pub trait Clock: Send + Sync + std::fmt::Debug {
         }
     }
 }
+
+#[cfg(test)]
+pub mod by_hand {
+    //! A clock that moves when it is told to, and when somebody sleeps.
+
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+
+    /// Microseconds on the steady clock.
+    #[derive(Debug, Default)]
+    pub struct ByHand(pub AtomicU64);
+
+    #[async_trait]
+    impl Clock for ByHand {
+        fn now(&self) -> Timestamp {
+            Timestamp::default()
+        }
+        fn monotonic(&self) -> Monotonic {
+            Monotonic(self.0.load(Ordering::SeqCst))
+        }
+        async fn sleep(&self, duration: Duration) {
+            let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+            self.0.fetch_add(micros, Ordering::SeqCst);
+        }
+    }
+}

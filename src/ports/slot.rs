@@ -108,29 +108,10 @@ impl fmt::Debug for Slot {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
-
-    use async_trait::async_trait;
+    use std::sync::atomic::AtomicU64;
 
     use super::*;
-    use crate::domain::time::Timestamp;
-
-    #[derive(Debug, Default)]
-    struct ByHand(AtomicU64);
-
-    #[async_trait]
-    impl Clock for ByHand {
-        fn now(&self) -> Timestamp {
-            Timestamp::default()
-        }
-        fn monotonic(&self) -> Monotonic {
-            Monotonic(self.0.load(Ordering::SeqCst))
-        }
-        async fn sleep(&self, duration: Duration) {
-            let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-            self.0.fetch_add(micros, Ordering::SeqCst);
-        }
-    }
+    use crate::ports::clock::by_hand::ByHand;
 
     #[tokio::test]
     async fn nobody_passes_before_the_slot_opens_or_after_it_closes() {

@@ -4,8 +4,8 @@
 /// messages that are followed by large ones at once, once as many as were asked for may come.
 const ROOM: f64 = 32.0 * 1024.0 * 1024.0;
 
-/// So many are asked for as long as nothing is known of their size, and so many are looked
-/// at before more are.
+/// So many are asked for as long as nothing is known of their size, and so many are looked at before
+/// more are.
 const FIRST: u16 = 16;
 
 /// A new message counts so much in the mean.

@@ -25,7 +25,8 @@ const APPLY_LIMIT: Duration = Duration::from_secs(10);
 
 /// How many messages the broker sends ahead per queue, 1–2,000 (the most that a quorum queue
 /// allows). 100–300 give the full throughput. Of large ones fewer are asked for, so that their bodies
-/// take about 32 MiB in all queues, going by what came lately; all of it comes again after a disturbance.
+/// take about 32 MiB in all queues, going by what came lately; all of it comes again after a
+/// disturbance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Prefetch(pub u16);
 
