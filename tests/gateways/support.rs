@@ -29,6 +29,7 @@ const RULES: Rules = Rules {
     window: Duration::from_secs(3),
     least: 20,
     open_at: 0.5,
+    outage: Duration::from_millis(600),
     probe_every: PROBE_EVERY,
     away_every: Duration::from_millis(300),
     back_every: Duration::from_millis(900),

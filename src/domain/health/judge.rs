@@ -31,48 +31,42 @@ pub struct Change {
 
 /// What is to change at `now` among the gateways of one channel.
 ///
-/// A circuit opens when `open_at` of at least `least` tries in the window failed. The share of a
+/// A circuit opens when `open_at` of at least `least` tries in the window failed, or when all of at
+/// least as many failed in the last `outage` of it. The share of a
 /// gateway that is clearly worse than the closed others shrinks a step, at most one per
 /// `away_every`; it grows a step when `back_every` has passed since it last changed and since the
 /// gateway last looked worse even slightly. Between both lies a band in which nothing moves.
 pub fn judge(rules: &Rules, now: Timestamp, channel: &[Seen]) -> Vec<Change> {
     let tallies: Vec<Tally> = channel
         .iter()
-        .map(|seen| {
-            // What ended before the circuit closed again says nothing about now.
-            let from = now.minus(rules.window).max(seen.state.circuit_since);
-            window(&seen.bins, from)
-        })
+        .map(|seen| within(rules.window, now, seen))
         .collect();
-    let opens: Vec<bool> = channel
+    let broken: Vec<Option<(Tally, String)>> = channel
         .iter()
         .zip(&tallies)
-        .map(|(seen, own)| {
-            seen.state.circuit == Circuit::Closed
-                && own.counted() >= rules.least
-                && own.failing() >= rules.open_at
-        })
+        .map(|(seen, whole)| why_broken(rules, now, seen, *whole))
         .collect();
     let mut changes = Vec::new();
     for (index, seen) in channel.iter().enumerate() {
-        let figures = tallies[index];
-        let decided = match seen.state.circuit {
-            Circuit::Open => None,
-            Circuit::Closed if opens[index] => {
-                Some(open(rules, now, seen.state, &figures, channel.len()))
+        let own = tallies[index];
+        let decided = match (seen.state.circuit, &broken[index]) {
+            (Circuit::Open, _) => None,
+            (Circuit::Closed, Some((figures, reason))) => {
+                let to = opened(now, seen.state, channel.len());
+                Some((to, Some(reason.clone()), *figures))
             }
-            Circuit::Closed => {
+            (Circuit::Closed, None) => {
                 let mut others = Tally::default();
                 for (other, tally) in tallies.iter().enumerate() {
                     let closed = channel[other].state.circuit == Circuit::Closed;
-                    if other != index && closed && !opens[other] {
+                    if other != index && closed && broken[other].is_none() {
                         others.add(*tally);
                     }
                 }
-                shift(rules, now, seen.state, &figures, &others)
+                shift(rules, now, seen.state, &own, &others).map(|(to, reason)| (to, reason, own))
             }
         };
-        changes.extend(decided.map(|(to, reason)| Change {
+        changes.extend(decided.map(|(to, reason, figures)| Change {
             index,
             to,
             reason,
@@ -82,15 +76,38 @@ pub fn judge(rules: &Rules, now: Timestamp, channel: &[Seen]) -> Vec<Change> {
     changes
 }
 
-/// A gateway that comes back among others begins with a tenth.
-fn open(
-    rules: &Rules,
-    now: Timestamp,
-    state: GatewayState,
-    figures: &Tally,
-    gateways: usize,
-) -> (GatewayState, Option<String>) {
-    let to = GatewayState {
+/// What was seen within `span`. What ended before the circuit closed again says nothing about now.
+fn within(span: Duration, now: Timestamp, seen: &Seen) -> Tally {
+    window(&seen.bins, now.minus(span).max(seen.state.circuit_since))
+}
+
+/// Whether a gateway is out of order, by which figures, and how that is said. `whole`: the window.
+fn why_broken(rules: &Rules, now: Timestamp, seen: &Seen, whole: Tally) -> Option<(Tally, String)> {
+    if whole.counted() >= rules.least && whole.failing() >= rules.open_at {
+        let reason = format!(
+            "{} of {} tries failed in {} ({:.0} %; the limit is {:.0} %)",
+            whole.failed,
+            whole.counted(),
+            seconds(rules.window),
+            whole.failing() * 100.0,
+            rules.open_at * 100.0,
+        );
+        return Some((whole, reason));
+    }
+    let latest = within(rules.outage, now, seen);
+    (latest.taken == 0 && latest.failed >= rules.least).then(|| {
+        let reason = format!(
+            "all {} tries of the last {} failed",
+            latest.failed,
+            seconds(rules.outage)
+        );
+        (latest, reason)
+    })
+}
+
+/// Only probes from now on. A gateway that comes back among others begins with a tenth.
+fn opened(now: Timestamp, state: GatewayState, gateways: usize) -> GatewayState {
+    GatewayState {
         circuit: Circuit::Open,
         circuit_since: now,
         share: if gateways > 1 {
@@ -100,16 +117,7 @@ fn open(
         },
         shifted_at: now,
         worse_at: now,
-    };
-    let reason = format!(
-        "{} of {} tries failed in {} ({:.0} %; the limit is {:.0} %)",
-        figures.failed,
-        figures.counted(),
-        seconds(rules.window),
-        figures.failing() * 100.0,
-        rules.open_at * 100.0,
-    );
-    (to, Some(reason))
+    }
 }
 
 fn shift(

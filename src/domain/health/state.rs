@@ -133,6 +133,9 @@ pub struct Rules {
     pub least: u64,
     /// The circuit opens when this share of them failed.
     pub open_at: f64,
+    /// It also opens when all of so short a time failed, at least `least`: of a busy gateway that is
+    /// down, half of the window is thousands of tries.
+    pub outage: Duration,
     /// One probe so often for the whole fleet while it is open.
     pub probe_every: Duration,
     /// The share shrinks at most one step so often.
@@ -150,6 +153,7 @@ impl Default for Rules {
             window: Duration::from_secs(30),
             least: 20,
             open_at: 0.5,
+            outage: Duration::from_secs(6),
             probe_every: Duration::from_secs(10),
             away_every: Duration::from_secs(30),
             back_every: Duration::from_mins(5),

@@ -94,6 +94,43 @@ fn a_circuit_opens_at_half_of_at_least_twenty() {
 }
 
 #[test]
+fn a_circuit_opens_when_nothing_is_taken_any_more_though_much_was_before() {
+    let was_well = Bin {
+        at: NOW,
+        tally: tally(3_000, 0, 10),
+    };
+    let since = |at: u64, taken: u64, failed: u64| Bin {
+        at: after(at),
+        tally: tally(taken, failed, 10),
+    };
+    for (later, opens) in [
+        (vec![since(6, 0, 100), since(9, 0, 10)], true),
+        (vec![since(9, 0, 20)], true),
+        (vec![since(9, 0, 19)], false),
+        (vec![since(6, 1, 100), since(9, 0, 100)], false),
+        (vec![since(3, 1, 100), since(6, 0, 20)], true), // out of the last six seconds
+    ] {
+        let one = Seen {
+            state: GatewayState::default(),
+            bins: [vec![was_well], later.clone()].concat(),
+        };
+        let changes = judge(&Rules::default(), after(12), &[one]);
+        assert_eq!(!changes.is_empty(), opens, "{later:?}");
+        for change in changes {
+            assert_eq!(change.to.circuit, Circuit::Open);
+            let failed = later
+                .iter()
+                .filter(|bin| bin.at >= after(6))
+                .map(|bin| bin.tally.failed)
+                .sum::<u64>();
+            let said = format!("all {failed} tries of the last 6 s failed");
+            assert_eq!(change.reason, Some(said));
+            assert_eq!(change.figures, tally(0, failed, 10));
+        }
+    }
+}
+
+#[test]
 fn one_among_others_that_opens_begins_with_a_tenth_again() {
     let other = seen(Share::Whole, tally(100, 0, 10));
     let channel = [seen(Share::Whole, tally(10, 40, 10)), other];
