@@ -90,7 +90,7 @@ impl Database {
 
     /// How many events the broker has confirmed.
     pub(crate) async fn published(&mut self) -> anyhow::Result<i64> {
-        self.number("SELECT COALESCE(SUM(published), 0)::BIGINT FROM stream")
+        self.number("SELECT COALESCE(SUM(published), 0)::BIGINT FROM publication")
             .await
     }
 

@@ -143,8 +143,11 @@ async fn make(database: &mut Database, open: u32, finished: u32) -> anyhow::Resu
                     '{{\"job\":\"past\",\"ref\":\"1\",\"occasion\":0,\"channel\":\"sms\",\"status\":\"sent\"}}'
              FROM delivery WHERE state NOT IN (4, 5)"
         ),
-        "INSERT INTO stream (agency, last, published) SELECT 1, COUNT(*), COUNT(*) FROM event
-         ON CONFLICT (agency) DO UPDATE SET last = EXCLUDED.last, published = EXCLUDED.published"
+        "INSERT INTO stream (agency, last) SELECT 1, COUNT(*) FROM event
+         ON CONFLICT (agency) DO UPDATE SET last = EXCLUDED.last"
+            .to_owned(),
+        "INSERT INTO publication (agency, published) SELECT 1, COUNT(*) FROM event
+         ON CONFLICT (agency) DO UPDATE SET published = EXCLUDED.published"
             .to_owned(),
     ];
     for statement in statements {

@@ -192,16 +192,8 @@ CREATE TABLE letter_fact (
 );
 CREATE INDEX letter_fact_delivery ON letter_fact (delivery);
 
--- Events: unnumbered here, then moved into their agency's stream.
-CREATE TABLE outbox (
-    id            BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    agency        INTEGER NOT NULL,
-    kind          SMALLINT NOT NULL,
-    subject       TEXT,
-    at            BIGINT NOT NULL,
-    data          TEXT NOT NULL
-);
-
+-- What the agencies are told, numbered per agency without a gap in the order of the commits: whoever
+-- writes an event raises its agency's `last` and holds the row until the commit, so that is done last.
 CREATE TABLE event (
     agency        INTEGER NOT NULL,
     sequence      BIGINT NOT NULL,
@@ -214,7 +206,12 @@ CREATE TABLE event (
 
 CREATE TABLE stream (
     agency        INTEGER PRIMARY KEY REFERENCES agency (no),
-    last          BIGINT NOT NULL DEFAULT 0,     -- the last number given
+    last          BIGINT NOT NULL DEFAULT 0      -- the last number given
+) WITH (fillfactor = 50);
+
+-- How far the streams are read. Apart from `stream`, so that who writes events never waits for it.
+CREATE TABLE publication (
+    agency        INTEGER PRIMARY KEY REFERENCES agency (no),
     published     BIGINT NOT NULL DEFAULT 0,     -- everything up to it is confirmed
     erased        BIGINT NOT NULL DEFAULT 0      -- everything up to it has left the feed
 ) WITH (fillfactor = 50);
@@ -364,7 +361,6 @@ CREATE TRIGGER audit_table_is_kept BEFORE TRUNCATE ON audit
 
 -- The hot tables are small and churn: vacuum by count, not by share (R-23).
 ALTER TABLE delivery SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
-ALTER TABLE outbox SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
 ALTER TABLE address_use SET (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0);
 ALTER TABLE bucket SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 ALTER TABLE gateway_tally SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);

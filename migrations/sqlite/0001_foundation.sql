@@ -187,16 +187,8 @@ CREATE TABLE letter_fact (
 );
 CREATE INDEX letter_fact_delivery ON letter_fact (delivery);
 
--- Events: unnumbered here, then moved into their agency's stream.
-CREATE TABLE outbox (
-    id            INTEGER PRIMARY KEY AUTOINCREMENT,
-    agency        INTEGER NOT NULL,
-    kind          INTEGER NOT NULL,
-    subject       TEXT,
-    at            INTEGER NOT NULL,
-    data          TEXT NOT NULL
-);
-
+-- What the agencies are told, numbered per agency without a gap in the order of the commits: whoever
+-- writes an event raises its agency's `last` and holds the row until the commit, so that is done last.
 CREATE TABLE event (
     agency        INTEGER NOT NULL,
     sequence      INTEGER NOT NULL,
@@ -209,7 +201,12 @@ CREATE TABLE event (
 
 CREATE TABLE stream (
     agency        INTEGER PRIMARY KEY REFERENCES agency (no),
-    last          INTEGER NOT NULL DEFAULT 0,     -- the last number given
+    last          INTEGER NOT NULL DEFAULT 0      -- the last number given
+);
+
+-- How far the streams are read. Apart from `stream`, so that who writes events never waits for it.
+CREATE TABLE publication (
+    agency        INTEGER PRIMARY KEY REFERENCES agency (no),
     published     INTEGER NOT NULL DEFAULT 0,     -- everything up to it is confirmed
     erased        INTEGER NOT NULL DEFAULT 0      -- everything up to it has left the feed
 );

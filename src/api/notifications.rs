@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::auth::Caller;
@@ -23,7 +22,7 @@ pub(super) struct NotificationPage {
     /// In the order of the recipients, then of the occasions. May hold fewer than `limit` although
     /// more follow.
     #[schema(value_type = Vec<Notification>)]
-    items: Vec<Value>,
+    items: Vec<NotificationFact>,
     /// Give this as `cursor` for the next page; `null`: this was the last.
     next: Option<String>,
 }
@@ -31,7 +30,7 @@ pub(super) struct NotificationPage {
 /// A recipient on an occasion on a channel: the `data` of the latest `notification.*` event, or the
 /// status that is not settled yet.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "describes NotificationFact::to_json")]
+#[expect(dead_code, reason = "describes NotificationFact")]
 pub(super) struct Notification {
     /// Your own id of the job.
     job: String,
@@ -85,7 +84,7 @@ pub(super) async fn list(
     let page = store.notifications(agency.no, &job, from, limit).await?;
     let page = page.ok_or_else(ApiProblem::no_such_job)?;
     Ok(Json(NotificationPage {
-        items: page.facts.iter().map(NotificationFact::to_json).collect(),
+        items: page.facts,
         next: page.next.map(|next| cursor::write(&job, next)),
     }))
 }

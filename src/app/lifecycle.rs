@@ -153,8 +153,11 @@ impl Worker {
         );
         tails.spawn(named("heart", beat));
         tails.spawn(named("settle", settle_loop.run()));
-        if roles.publish {
-            let publisher = Publisher::new(Arc::clone(&deps), broker.sink.clone());
+        // Without a broker there is only the feed.
+        if roles.publish
+            && let Some(sink) = &broker.sink
+        {
+            let publisher = Publisher::new(Arc::clone(&deps), Arc::clone(sink));
             let end = end.clone();
             tails.spawn(named("publish", publisher.run(end)));
         }

@@ -1,5 +1,5 @@
-//! Numbers events gap-free per agency and publishes them in windows of confirms. One publisher at a
-//! time, by a lease in the store, so that settling never queues behind one agency's counter.
+//! Publishes events in windows of confirms, each agency's in their order. One publisher at a time, by
+//! a lease in the store.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,8 +23,6 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 const MANY: usize = 160;
 /// Under load the next round begins so long after the last one.
 const GROWS: Duration = Duration::from_millis(100);
-/// Events numbered in one transaction at most.
-const NUMBER: u32 = 1_000;
 /// Events of one agency in one window of confirms at most.
 const WINDOW: u32 = 1_000;
 
@@ -32,11 +30,11 @@ const WINDOW: u32 = 1_000;
 #[derive(Debug)]
 pub struct Publisher {
     deps: Arc<Deps>,
-    sink: Option<Arc<dyn EventSink>>,
+    sink: Arc<dyn EventSink>,
     gather: Gather,
     renewed: Option<Monotonic>,
     /// What is published, up to which sequence of each agency, and not noted yet: it goes along with
-    /// the next numbering. Whoever comes after a crash publishes it again.
+    /// the next look. Whoever comes after a crash publishes it again.
     published: Vec<(AgencyNo, i64)>,
 }
 
@@ -54,8 +52,8 @@ enum Round {
 }
 
 impl Publisher {
-    /// Without a sink events are only numbered, for the feed.
-    pub const fn new(deps: Arc<Deps>, sink: Option<Arc<dyn EventSink>>) -> Self {
+    /// Publishes to `sink`.
+    pub const fn new(deps: Arc<Deps>, sink: Arc<dyn EventSink>) -> Self {
         Self {
             deps,
             sink,
@@ -117,7 +115,7 @@ impl Publisher {
     /// The last round: what can still go, goes; the lease is given up.
     async fn finish(mut self) {
         while matches!(self.round().await, Ok(Round::More)) {}
-        if let Err(error) = self.advance(0).await {
+        if let Err(error) = self.note().await {
             tracing::debug!(
                 error = &error as &dyn std::error::Error,
                 "the last events may be published again"
@@ -150,30 +148,22 @@ impl Publisher {
             self.published.clear();
             return Ok(Round::NotMine);
         }
-        let began = self.deps.clock.monotonic();
-        let numbered = self.advance(NUMBER).await?;
-        if numbered < NUMBER {
-            self.gather.began(began, numbered as usize);
-        }
-        let Some(sink) = &self.sink else {
-            return Ok(if numbered == NUMBER {
-                Round::More
-            } else {
-                Round::Idle
-            });
-        };
-        if !sink.is_ready() {
+        if !self.sink.is_ready() {
+            self.note().await?;
             return Ok(Round::Held);
         }
-        let waiting = self.deps.store.unpublished(WINDOW).await?;
+        let began = self.deps.clock.monotonic();
+        let waiting = self.look(WINDOW).await?;
         if waiting.is_empty() {
-            return Ok(if numbered > 0 {
-                Round::More
-            } else {
-                Round::Idle
-            });
+            return Ok(Round::Idle);
         }
-        let out = self.publish(sink.as_ref(), &waiting).await;
+        // Where a window was full, more is waiting already.
+        let most = waiting.iter().map(|some| some.events.len()).max();
+        if most.is_some_and(|most| most < WINDOW as usize) {
+            let events = waiting.iter().map(|some| some.events.len()).sum();
+            self.gather.began(began, events);
+        }
+        let out = self.publish(&waiting).await;
         let upto = waiting.iter().zip(&out).filter_map(|(some, out)| {
             let last = some.events.get(out.checked_sub(1)?)?;
             Some((some.agency, last.sequence))
@@ -183,27 +173,32 @@ impl Publisher {
             .iter()
             .zip(&out)
             .all(|(some, out)| *out == some.events.len());
-        if all || numbered > 0 && !self.published.is_empty() {
+        if all {
             return Ok(Round::More);
         }
         // The next round is long in coming.
-        self.advance(0).await?;
+        self.note().await?;
         Ok(Round::Held)
     }
 
-    /// Notes what is published and numbers up to `limit` more; answers how many.
-    async fn advance(&mut self, limit: u32) -> Result<u32, StoreError> {
-        if limit == 0 && self.published.is_empty() {
-            return Ok(0);
+    /// Notes what is published, if anything.
+    async fn note(&mut self) -> Result<(), StoreError> {
+        if !self.published.is_empty() {
+            self.look(0).await?;
         }
+        Ok(())
+    }
+
+    /// Notes what is published and looks at what comes next.
+    async fn look(&mut self, limit: u32) -> Result<Vec<Unpublished>, StoreError> {
         let store = &self.deps.store;
-        let numbered = store.advance_events(&self.published, limit).await?;
+        let waiting = store.unpublished(&self.published, limit).await?;
         self.published.clear();
-        Ok(numbered)
+        Ok(waiting)
     }
 
     /// How many of each agency's events need not be published any more.
-    async fn publish(&self, sink: &dyn EventSink, waiting: &[Unpublished]) -> Vec<usize> {
+    async fn publish(&self, waiting: &[Unpublished]) -> Vec<usize> {
         // No queue of an agency that is not configured: its events stay in the feed.
         let mut out: Vec<usize> = waiting.iter().map(|some| some.events.len()).collect();
         let known: Vec<_> = waiting
@@ -218,7 +213,7 @@ impl Publisher {
                 events: &waiting[*i].events,
             })
             .collect();
-        let confirmed = sink.publish(&windows).await;
+        let confirmed = self.sink.publish(&windows).await;
         let mut held_in_all = 0;
         for ((i, agency), confirmed) in known.iter().zip(confirmed) {
             let held = out[*i].saturating_sub(confirmed);

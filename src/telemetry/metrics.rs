@@ -78,7 +78,7 @@ names! {
         "What the store could not do, by what was asked";
     EventsPublished = Counter "budstikke_events_published_total", "Events confirmed by the broker";
     EventsRefused = Counter "budstikke_events_refused_total",
-        "Events that the broker did not take; they wait in the outbox";
+        "Events that the broker did not take; they wait in the feed";
     EventsHeld = Gauge "budstikke_events_held", "Events that were not taken in the last round";
     Receipts = Counter "budstikke_receipts_total",
         "Delivery reports and bounces, by result: applied, parked, repeated";

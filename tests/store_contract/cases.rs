@@ -142,7 +142,7 @@ macro_rules! every_case {
         }
         $run! { outbox:
             events_are_numbered_per_agency_from_1_in_their_order,
-            many_numberers_and_writers_at_once_leave_no_gap_and_no_disorder,
+            many_writers_at_once_leave_no_gap_and_no_disorder,
             what_is_published_is_not_offered_again_and_never_unpublished,
             the_feed_goes_on_after_a_sequence,
             one_worker_at_a_time_has_a_lease,

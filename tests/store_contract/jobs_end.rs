@@ -28,7 +28,7 @@ pub async fn a_cancelled_job_settles_all_that_waits_and_says_so(w: World) {
     let told = events
         .iter()
         .find(|e| e.kind.as_str() == "notification.cancelled");
-    assert_eq!(told.unwrap().data, page.facts[0].to_json().to_string());
+    assert_eq!(told.unwrap().data, page.facts[0].to_json());
 }
 
 pub async fn cancelling_again_changes_nothing(w: World) {

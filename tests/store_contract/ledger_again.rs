@@ -156,7 +156,7 @@ pub async fn a_second_try_that_may_have_left_is_marked_for_good(w: World) {
         let fact = w.page("a").await.facts.remove(0);
         assert_eq!((fact.version, fact.possible_duplicate), (version, true));
         let events = w.events(w.oslo).await;
-        let said = fact.to_json().to_string();
+        let said = fact.to_json();
         let told = events.iter().any(|e| e.data == said);
         assert!(told, "the event says what the list says");
     }

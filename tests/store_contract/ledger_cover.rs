@@ -126,5 +126,5 @@ pub async fn a_covered_one_names_who_covered_it(w: World) {
     let fact = w.page("a").await.facts.remove(1);
     assert_eq!(fact.covered_by, Some(make::reference(0)));
     let events = w.events(w.oslo).await;
-    assert_eq!(events[1].data, fact.to_json().to_string());
+    assert_eq!(events[1].data, fact.to_json());
 }

@@ -21,7 +21,7 @@ pub async fn an_accepted_try_is_sent_and_told(w: World) {
     let told = events.last().unwrap();
     assert_eq!(told.kind.as_str(), "notification.sent");
     assert_eq!(told.subject, Some(job_name("a")));
-    assert_eq!((told.at, &told.data), (now, &fact.to_json().to_string()));
+    assert_eq!((told.at, &told.data), (now, &fact.to_json()));
     assert_eq!(fact.version, 1);
     assert_eq!(
         w.backend

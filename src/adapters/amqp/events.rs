@@ -113,7 +113,7 @@ fn report(agency: &AgencyId, receipt: &Receipt) {
         ),
         Receipt::Full => warn!(
             agency = %agency,
-            "the events queue of {agency} is full: its events wait in the outbox and in the feed"
+            "the events queue of {agency} is full: its events wait in the feed"
         ),
         Receipt::Refused(reply) => {
             warn!(agency = %agency, reply, "RabbitMQ refuses the events of {agency}");

@@ -33,7 +33,7 @@ const DEAD_MAX_LENGTH: i64 = 100_000;
 const DEAD_MAX_BYTES: i64 = 1024 * 1024 * 1024;
 /// 14 days, in milliseconds.
 const DEAD_TTL_MS: i64 = 14 * 24 * 3600 * 1000;
-/// Events that wait for one agency. What does not fit is refused to us and stays in the outbox.
+/// Events that wait for one agency. What does not fit is refused to us and published later.
 const EVENTS_MAX_LENGTH: i64 = 100_000;
 
 /// Everything that budstikke needs on the broker.

@@ -24,33 +24,21 @@ const LEASE: &str = concat!(
 );
 const RELEASE: &str = "DELETE FROM lease WHERE role = $1 AND worker = $2";
 
-/// Callers queue up here, so that the statement after it sees all that was committed before.
-const QUEUE: &str = "SELECT pg_advisory_xact_lock(7310861)";
-
-/// Moves the oldest events. Their numbers go on from `stream.last`, which the last part reads as it
-/// was before this statement and the middle part raises.
-const NUMBER: &str = "WITH moved AS MATERIALIZED ( \
-        DELETE FROM outbox o WHERE o.id = ANY (ARRAY( \
-            SELECT id FROM outbox ORDER BY id LIMIT $1)) \
-        RETURNING o.id, o.agency, o.kind, o.subject, o.at, o.data), \
-    raised AS ( \
-        INSERT INTO stream AS s (agency, last) \
-        SELECT agency, count(*) FROM moved GROUP BY agency ORDER BY agency \
-        ON CONFLICT (agency) DO UPDATE SET last = s.last + excluded.last) \
-    INSERT INTO event (agency, sequence, kind, subject, at, data) \
-    SELECT m.agency, COALESCE((SELECT s.last FROM stream s WHERE s.agency = m.agency), 0) \
-            + row_number() OVER (PARTITION BY m.agency ORDER BY m.id), \
-        m.kind, m.subject, m.at, m.data \
-    FROM moved m";
-
-const UNPUBLISHED: &str = "SELECT e.agency, e.sequence, e.kind, e.subject, e.at, e.data \
-    FROM stream s CROSS JOIN LATERAL ( \
+/// Notes what is published and reads on from there. Both parts see the streams as they were before.
+const UNPUBLISHED: &str = "WITH told AS MATERIALIZED ( \
+        SELECT p.agency, LEAST(p.upto, s.last) AS upto \
+        FROM unnest($1::int[], $2::bigint[]) AS p (agency, upto) JOIN stream s USING (agency)), \
+    noted AS ( \
+        INSERT INTO publication AS p (agency, published) SELECT agency, upto FROM told ORDER BY agency \
+        ON CONFLICT (agency) DO UPDATE SET published = excluded.published \
+            WHERE p.published < excluded.published) \
+    SELECT e.agency, e.sequence, e.kind, e.subject, e.at, e.data \
+    FROM stream s LEFT JOIN publication p USING (agency) LEFT JOIN told t USING (agency) \
+    CROSS JOIN LATERAL ( \
         SELECT * FROM event WHERE event.agency = s.agency \
-            AND event.sequence > GREATEST(s.published, s.erased) ORDER BY sequence LIMIT $1) e \
-    WHERE s.last > s.published ORDER BY e.agency, e.sequence";
-const PUBLISHED: &str = "UPDATE stream s SET published = LEAST(p.upto, s.last) \
-    FROM unnest($1::int[], $2::bigint[]) AS p (agency, upto) \
-    WHERE s.agency = p.agency AND s.published < LEAST(p.upto, s.last)";
+            AND event.sequence > GREATEST(p.published, p.erased, t.upto, 0) \
+        ORDER BY sequence LIMIT $3) e \
+    WHERE s.last > GREATEST(p.published, t.upto, 0) ORDER BY e.agency, e.sequence";
 const FEED: &str = "SELECT agency, sequence, kind, subject, at, data FROM event \
     WHERE agency = $1 AND sequence > $2 ORDER BY sequence LIMIT $3";
 
@@ -69,37 +57,21 @@ impl Outbox for PostgresStore {
         self.execute(statement).await.map(|_rows| ())
     }
 
-    async fn advance_events(
+    async fn unpublished(
         &self,
         published: &[(AgencyNo, i64)],
         limit: u32,
-    ) -> Result<u32, StoreError> {
+    ) -> Result<Vec<Unpublished>, StoreError> {
         let mut highest: BTreeMap<i32, i64> = BTreeMap::new();
         for (agency, sequence) in published {
             let known = highest.entry(agency.0).or_insert(*sequence);
             *known = (*known).max(*sequence);
         }
         let (agencies, upto): (Vec<i32>, Vec<i64>) = highest.into_iter().unzip();
-        self.transact_planned(move |connection| {
-            let (agencies, upto) = (agencies.clone(), upto.clone());
-            Box::pin(async move {
-                sqlx::query(QUEUE).execute(&mut *connection).await?;
-                if !agencies.is_empty() {
-                    let note = sqlx::query(PUBLISHED).bind(agencies).bind(upto);
-                    note.execute(&mut *connection).await?;
-                }
-                let moved = sqlx::query(NUMBER)
-                    .bind(i64::from(limit))
-                    .execute(connection)
-                    .await?;
-                Ok(u32::try_from(moved.rows_affected()).unwrap_or(limit))
-            })
-        })
-        .await
-    }
-
-    async fn unpublished(&self, limit: u32) -> Result<Vec<Unpublished>, StoreError> {
-        let statement = sqlx::query(UNPUBLISHED).bind(i64::from(limit));
+        let statement = sqlx::query(UNPUBLISHED)
+            .bind(agencies)
+            .bind(upto)
+            .bind(i64::from(limit));
         let rows = self.fetch(statement).await?;
         let mut waiting: Vec<Unpublished> = Vec::new();
         for row in &rows {

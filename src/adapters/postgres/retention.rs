@@ -57,15 +57,17 @@ const FACTS: &str = "WITH o AS MATERIALIZED ( \
 /// The head of every agency's stream, as far as it is old and published; a stream of which nothing
 /// was ever published has no broker.
 const EVENTS: &str = "WITH head AS MATERIALIZED ( \
-        SELECT h.agency, h.sequence FROM stream s CROSS JOIN LATERAL ( \
+        SELECT h.agency, h.sequence FROM stream s LEFT JOIN publication p USING (agency) \
+        CROSS JOIN LATERAL ( \
             SELECT agency, sequence, bool_and(at < $1) OVER (ORDER BY sequence) AS old FROM ( \
                 SELECT e.agency, e.sequence, e.at FROM event e WHERE e.agency = s.agency \
-                    AND e.sequence > s.erased AND (s.published = 0 OR e.sequence <= s.published) \
+                    AND e.sequence > COALESCE(p.erased, 0) \
+                    AND (COALESCE(p.published, 0) = 0 OR e.sequence <= p.published) \
                 ORDER BY e.sequence LIMIT $2) e) h \
         WHERE h.old ORDER BY h.agency, h.sequence LIMIT $2), \
-    s AS (UPDATE stream SET erased = GREATEST(stream.erased, m.upto) FROM ( \
-            SELECT agency, max(sequence) AS upto FROM head GROUP BY agency ORDER BY agency) m \
-        WHERE stream.agency = m.agency) \
+    s AS (INSERT INTO publication AS p (agency, erased) \
+            SELECT agency, max(sequence) FROM head GROUP BY agency ORDER BY agency \
+        ON CONFLICT (agency) DO UPDATE SET erased = GREATEST(p.erased, excluded.erased)) \
     DELETE FROM event e USING head h WHERE e.agency = h.agency AND e.sequence = h.sequence";
 
 /// Batches of addresses in one call at most.

@@ -7,7 +7,6 @@ use async_trait::async_trait;
 use super::connect::SqliteStore;
 use super::error::{Failure, corrupt};
 use super::rows::json;
-use super::write::Verdict;
 use crate::domain::event::{Event, EventKind};
 use crate::domain::ids::{AgencyNo, JobName, WorkerId};
 use crate::domain::time::Timestamp;
@@ -19,37 +18,19 @@ const LEASE: &str = "INSERT INTO lease (role, worker, until) VALUES (?1, ?2, ?3)
 
 const RELEASE: &str = "DELETE FROM lease WHERE role = ?1 AND worker = ?2";
 
-const ANY: &str = "SELECT EXISTS (SELECT 1 FROM outbox)";
-
-const NEW_STREAMS: &str = "INSERT INTO stream (agency)
-    SELECT DISTINCT agency FROM (SELECT agency FROM outbox ORDER BY id LIMIT ?1) WHERE TRUE
-    ON CONFLICT (agency) DO NOTHING";
-
-const NUMBER: &str = "INSERT INTO event (agency, sequence, kind, subject, at, data)
-    SELECT o.agency, s.last + row_number() OVER (PARTITION BY o.agency ORDER BY o.id),
-           o.kind, o.subject, o.at, o.data
-    FROM (SELECT * FROM outbox ORDER BY id LIMIT ?1) o
-    JOIN stream s ON s.agency = o.agency";
-
-const ADVANCE: &str = "UPDATE stream SET last = last + moved.count
-    FROM (SELECT agency, count(*) AS count
-          FROM (SELECT agency FROM outbox ORDER BY id LIMIT ?1) GROUP BY agency) moved
-    WHERE stream.agency = moved.agency";
-
-const MOVED: &str = "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox ORDER BY id LIMIT ?1)";
-
 /// CROSS JOIN: from the few streams into the many events, never the other way round.
 const UNPUBLISHED: &str = "SELECT e.agency, e.sequence, e.kind, e.subject, e.at, e.data
-    FROM stream s
-    CROSS JOIN event e ON e.agency = s.agency
-        AND e.sequence > max(s.published, s.erased)
-        AND e.sequence <= max(s.published, s.erased) + ?1
+    FROM (SELECT s.agency, s.last, coalesce(p.published, 0) AS published,
+              max(coalesce(p.published, 0), coalesce(p.erased, 0)) AS upto
+          FROM stream s LEFT JOIN publication p ON p.agency = s.agency) s
+    CROSS JOIN event e ON e.agency = s.agency AND e.sequence > s.upto AND e.sequence <= s.upto + ?1
     WHERE s.published < s.last
     ORDER BY e.agency, e.sequence";
 
-const MARK: &str = "UPDATE stream
-    SET published = max(published, min(last, e.value ->> 1))
-    FROM json_each(?1) e WHERE stream.agency = e.value ->> 0";
+const NOTE: &str = "INSERT INTO publication (agency, published)
+    SELECT s.agency, max(min(s.last, e.value ->> 1))
+    FROM json_each(?1) e JOIN stream s ON s.agency = e.value ->> 0 GROUP BY s.agency
+    ON CONFLICT (agency) DO UPDATE SET published = max(published, excluded.published)";
 
 const FEED: &str = "SELECT agency, sequence, kind, subject, at, data FROM event
     WHERE agency = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3";
@@ -108,43 +89,22 @@ impl Outbox for SqliteStore {
         .await
     }
 
-    async fn advance_events(
+    async fn unpublished(
         &self,
         published: &[(AgencyNo, i64)],
         limit: u32,
-    ) -> Result<u32, StoreError> {
-        let any: bool = sqlx::query_scalar(ANY)
-            .fetch_one(self.readers())
-            .await
-            .map_err(Failure::from)?;
-        if !any && published.is_empty() {
-            return Ok(0);
-        }
-        let upto: Vec<(i32, i64)> = published.iter().map(|(no, to)| (no.0, *to)).collect();
-        self.decide(move |connection| {
-            Box::pin(async move {
-                if !upto.is_empty() {
-                    let note = sqlx::query(MARK).bind(json(&upto));
-                    note.execute(&mut *connection).await?;
-                }
-                for sql in [NEW_STREAMS, NUMBER, ADVANCE] {
-                    sqlx::query(sql)
-                        .bind(limit)
-                        .execute(&mut *connection)
-                        .await?;
-                }
-                let moved = sqlx::query(MOVED).bind(limit).execute(connection).await?;
-                // Bounded by `limit`.
-                match u32::try_from(moved.rows_affected()).unwrap_or(limit) {
-                    0 if upto.is_empty() => Ok(Verdict::NothingToDo(0)),
-                    moved => Ok(Verdict::Commit(moved)),
-                }
+    ) -> Result<Vec<Unpublished>, StoreError> {
+        if !published.is_empty() {
+            let upto: Vec<(i32, i64)> = published.iter().map(|(no, to)| (no.0, *to)).collect();
+            self.write(move |connection| {
+                Box::pin(async move {
+                    let note = sqlx::query(NOTE).bind(json(&upto));
+                    note.execute(connection).await?;
+                    Ok(())
+                })
             })
-        })
-        .await
-    }
-
-    async fn unpublished(&self, limit: u32) -> Result<Vec<Unpublished>, StoreError> {
+            .await?;
+        }
         let rows: Vec<Row> = sqlx::query_as(UNPUBLISHED)
             .bind(limit)
             .fetch_all(self.readers())

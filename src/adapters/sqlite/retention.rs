@@ -44,13 +44,14 @@ const GONE_DELIVERIES: &str = "DELETE FROM delivery WHERE id BETWEEN ?1 AND ?2";
 const OLD_EVENTS: &str = "SELECT s.agency, (SELECT max(e.sequence) FROM
         (SELECT sequence, max(at) OVER (ORDER BY sequence) AS latest FROM
             (SELECT sequence, at FROM event
-             WHERE agency = s.agency AND sequence > s.erased
-               AND (s.published = 0 OR sequence <= s.published)
+             WHERE agency = s.agency AND sequence > coalesce(p.erased, 0)
+               AND (coalesce(p.published, 0) = 0 OR sequence <= p.published)
              ORDER BY sequence LIMIT ?2)) e
         WHERE e.latest < ?1) AS upto
-    FROM stream s WHERE upto IS NOT NULL";
+    FROM stream s LEFT JOIN publication p ON p.agency = s.agency WHERE upto IS NOT NULL";
 const GONE_EVENTS: &str = "DELETE FROM event WHERE agency = ?1 AND sequence <= ?2";
-const MARK_EVENTS: &str = "UPDATE stream SET erased = max(erased, ?2) WHERE agency = ?1";
+const MARK_EVENTS: &str = "INSERT INTO publication (agency, erased) VALUES (?1, ?2)
+    ON CONFLICT (agency) DO UPDATE SET erased = max(erased, excluded.erased)";
 
 const GONE_WORKERS: &str = "DELETE FROM worker WHERE ended_at < ?1";
 const GONE_CLAIMS: &str = "DELETE FROM claim WHERE id IN (SELECT c.id FROM claim c

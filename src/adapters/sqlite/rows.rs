@@ -8,7 +8,7 @@ use sqlx::SqliteConnection;
 
 use super::error::{Work, corrupt};
 use crate::domain::chunk_text;
-use crate::domain::event::{EventFilter, EventKind, NewEvent, Totals};
+use crate::domain::event::{EventFilter, EventKind, NewEvent, Numbering, Totals};
 use crate::domain::ids::{AgencyNo, DeliveryId, JobNo, Position, Reference};
 use crate::domain::state::State;
 use crate::domain::status::Reason;
@@ -60,25 +60,43 @@ impl Filters {
     }
 }
 
-const PUT_EVENTS: &str = "INSERT INTO outbox (agency, kind, subject, at, data)
-    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4
-    FROM json_each(?1) ORDER BY key";
+const RAISE_STREAMS: &str = "INSERT INTO stream (agency, last)
+    SELECT value ->> 0, value ->> 1 FROM json_each(?1) WHERE TRUE
+    ON CONFLICT (agency) DO UPDATE SET last = last + excluded.last";
 
-/// Writes those events that are wanted into the outbox, in order; answers how many.
+const PUT_EVENTS: &str = "INSERT INTO event (agency, sequence, kind, subject, at, data)
+    SELECT s.agency, s.last - (e.value ->> 1), e.value ->> 2, e.value ->> 3, e.value ->> 4, e.value ->> 5
+    FROM json_each(?1) e CROSS JOIN stream s ON s.agency = e.value ->> 0 ORDER BY e.key";
+
+/// Writes those events that are wanted into their agencies' streams, in order; answers how many.
 pub(super) async fn put_events(
     connection: &mut SqliteConnection,
     filters: &Filters,
     events: &[NewEvent],
 ) -> Work<usize> {
-    let rows: Vec<_> = events
-        .iter()
-        .filter(|event| filters.wants(event.agency, event.kind))
-        .map(|event| {
+    let wanted = || {
+        events
+            .iter()
+            .filter(|event| filters.wants(event.agency, event.kind))
+    };
+    let numbering = Numbering::of(wanted().map(|event| event.agency));
+    let grows: Vec<_> = numbering.grows.iter().map(|(no, by)| (no.0, by)).collect();
+    let rows: Vec<_> = wanted()
+        .zip(&numbering.after)
+        .map(|(event, after)| {
             let subject = event.subject.as_ref().map(|name| name.as_str());
             let kind = event.kind.code();
-            (event.agency.0, kind, subject, event.at.0, &event.data)
+            (
+                event.agency.0,
+                after,
+                kind,
+                subject,
+                event.at.0,
+                &event.data,
+            )
         })
         .collect();
+    execute_all(connection, RAISE_STREAMS, &grows).await?;
     execute_all(connection, PUT_EVENTS, &rows).await?;
     Ok(rows.len())
 }

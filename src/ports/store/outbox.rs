@@ -17,7 +17,8 @@ pub struct Unpublished {
     pub events: Vec<Event>,
 }
 
-/// The outbox and the feed.
+/// The outbox and the feed: one stream per agency, numbered gap-free and rising by one by whoever
+/// writes the events, in the order in which they become visible.
 #[async_trait]
 pub trait Outbox: Send + Sync {
     /// Takes or renews a lease on being the only one who does `role`, for `ttl` by the store's
@@ -34,24 +35,15 @@ pub trait Outbox: Send + Sync {
     async fn release(&self, role: &str, worker: WorkerId) -> Result<(), StoreError>;
 
     /// Notes that everything up to and including these sequences is `published`, which never moves
-    /// backwards, and moves up to `limit` events from the outbox into their agencies' streams, oldest
-    /// first, numbered gap-free and rising by one per agency, all in one transaction. Returns how many
-    /// were moved. MUST NOT pass over an event that was committed before one it moves, for the same
-    /// agency and subject. Safe to call concurrently (callers queue up).
+    /// backwards nor beyond what there is, and answers what is not, at most `limit` events per agency.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn advance_events(
+    async fn unpublished(
         &self,
         published: &[(AgencyNo, i64)],
         limit: u32,
-    ) -> Result<u32, StoreError>;
-
-    /// What is numbered and not published, at most `limit` events per agency.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn unpublished(&self, limit: u32) -> Result<Vec<Unpublished>, StoreError>;
+    ) -> Result<Vec<Unpublished>, StoreError>;
 
     /// An agency's events after a sequence number, in order.
     ///

@@ -23,10 +23,9 @@ impl Fate {
 
 /// Every call that workers make. The others (the API's, the register's, an operator's, and erasing,
 /// which comes by the hour) are not made in a simulation.
-pub const CALLS: [&str; 33] = [
+pub const CALLS: [&str; 32] = [
     "abandon",
     "accept",
-    "advance_events",
     "backlog",
     "cancel",
     "change_gateway",

@@ -22,7 +22,6 @@ use super::time::{Due, Life, note};
 /// After these calls a strike is worth most.
 const STRIKES: &[&str] = &[
     "accept",
-    "advance_events",
     "cancel",
     "claim",
     "intend",
@@ -34,6 +33,7 @@ const STRIKES: &[&str] = &[
     "unpark",
     "reap",
     "end_worker",
+    "unpublished",
 ];
 
 /// A gateway as the workers have it.

@@ -35,21 +35,14 @@ impl Outbox for FarStore {
         .await
     }
 
-    async fn advance_events(
+    async fn unpublished(
         &self,
         published: &[(AgencyNo, i64)],
         limit: u32,
-    ) -> Result<u32, StoreError> {
+    ) -> Result<Vec<Unpublished>, StoreError> {
         let published = published.to_vec();
-        self.call("advance_events", async move |s: SqliteStore, _| {
-            s.advance_events(&published, limit).await
-        })
-        .await
-    }
-
-    async fn unpublished(&self, limit: u32) -> Result<Vec<Unpublished>, StoreError> {
         self.call("unpublished", async move |s: SqliteStore, _| {
-            s.unpublished(limit).await
+            s.unpublished(&published, limit).await
         })
         .await
     }
