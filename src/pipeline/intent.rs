@@ -18,6 +18,7 @@ use crate::ports::store::{AgencyRate, Granted, IntentBatch, IntentEntry, Intents
 use crate::telemetry::record;
 
 use super::address;
+use super::again::{Asked, NewSlot};
 use super::claim::Claimer;
 use super::deps::Deps;
 use super::gate::{Gate, gate_again};
@@ -103,12 +104,22 @@ impl Pump {
             return NOT_ALIVE;
         }
         let waiting = self.ready.look(self.channel, now);
-        if waiting.open == 0 {
-            return waiting.opens_in.map_or(idle, |opens_in| opens_in.min(idle));
+        if waiting.open > 0 {
+            self.probe_if_due().await;
         }
-        self.probe_if_due().await;
-        let Some(line) = self.pick(now) else {
-            return self.free_in(now).unwrap_or(idle).min(idle);
+        let next = self.pick(now).filter(|_| waiting.open > 0);
+        let asked = self.asked();
+        if let Some(line) = asked.filter(|line| next.is_none_or(|next| !Arc::ptr_eq(next, line))) {
+            self.deps.clock.sleep(GATHER).await;
+            return self.batch(line, Vec::new()).await;
+        }
+        let Some(line) = next else {
+            let free_in = if waiting.open == 0 {
+                waiting.opens_in
+            } else {
+                self.free_in(now)
+            };
+            return free_in.unwrap_or(idle).min(idle);
         };
         self.grow(line, now).await;
         let taken = self.take(line, line.room().0.clamp(1, BATCH)).await;
@@ -140,9 +151,13 @@ impl Pump {
         (lead, turns)
     }
 
-    /// One intent transaction on a line.
+    /// One intent transaction on a line: those that ask for another slot, then what is taken.
     pub(super) async fn batch(&self, line: &Arc<Line>, taken: Vec<Ready>) -> Duration {
-        if taken.is_empty() {
+        let mut asked = line.again.take();
+        if !line.may_be_used(self.deps.clock.monotonic()) {
+            asked.clear();
+        }
+        if taken.is_empty() && asked.is_empty() {
             return Duration::ZERO;
         }
         let urgent = taken.iter().any(|ready| ready.held.tier() == Tier::Urgent);
@@ -159,9 +174,11 @@ impl Pump {
             } else {
                 policy.slots_ahead
             },
-            agency_rates: self.agency_rates(&taken),
+            agency_rates: self.agency_rates(&asked, &taken),
             address_limits: policy.address_limits,
-            entries: taken.iter().map(|ready| self.entry(ready)).collect(),
+            entries: (asked.iter().map(|asked| asked.entry.clone()))
+                .chain(taken.iter().map(|ready| entry(&self.deps, ready)))
+                .collect(),
         };
         let intents = match self.deps.store.intend(batch).await {
             Ok(intents) => intents,
@@ -170,7 +187,7 @@ impl Pump {
                 return Duration::from_secs(1);
             }
         };
-        self.launch(line, taken, intents, ready).await
+        self.launch(line, asked, taken, intents, ready).await
     }
 
     /// Takes by lane and turn. What is urgent is not mixed with what comes after it, because it may
@@ -221,10 +238,12 @@ impl Pump {
         open
     }
 
-    /// Sends what was granted on its way, settles what was refused, puts the rest back.
+    /// Sends what was granted on its way, settles what was refused, puts the rest back. Who asked for
+    /// another slot and has none goes on by itself.
     async fn launch(
         &self,
         line: &Arc<Line>,
+        asked: Vec<Asked>,
         taken: Vec<Ready>,
         intents: Intents,
         lead: Duration,
@@ -235,13 +254,26 @@ impl Pump {
             .observe(intents.read_ago.min(SLOWEST_ANSWER));
         // The slots count from when the store's clock was read, not from when the commit was done.
         let read_at = arrived.minus(intents.read_ago);
-        self.charge(line, intents.granted.len());
-        let went = intents.granted.iter().filter_map(|g| taken.get(g.index));
+        let before = asked.len();
+        let place = |index: usize| index.checked_sub(before);
+        let went = (intents.granted.iter()).filter_map(|g| taken.get(place(g.index)?));
+        self.charge(line, went.clone().count());
         line.vitals
             .spend(arrived, went.map(|ready| &ready.held.claimed));
+        let mut asked: Vec<Option<Asked>> = asked.into_iter().map(Some).collect();
         let mut taken: Vec<Option<Ready>> = taken.into_iter().map(Some).collect();
         for Granted { index, starts_in } in intents.granted {
-            let Some(mut ready) = taken.get_mut(index).and_then(Option::take) else {
+            if let Some(asked) = asked.get_mut(index).and_then(Option::take) {
+                // Whoever does not wait any more has left the slot to nobody: too few go, never too many.
+                let slot = NewSlot {
+                    starts_at: read_at.plus(starts_in),
+                    granted_at: read_at,
+                };
+                asked.answer.send(slot).ok();
+                continue;
+            }
+            let ready = place(index).and_then(|place| taken.get_mut(place)?.take());
+            let Some(mut ready) = ready else {
                 continue;
             };
             ready.held.claimed.delivery = ready.outbound.delivery;
@@ -258,7 +290,8 @@ impl Pump {
             drop(self.deps.tracker.spawn(flight.fly()));
         }
         for (index, refused) in intents.refused {
-            if let Some(ready) = taken.get_mut(index).and_then(Option::take) {
+            let ready = place(index).and_then(|place| taken.get_mut(place)?.take());
+            if let Some(ready) = ready {
                 let refusal = Refusal {
                     deps: &self.deps,
                     settler: &self.settler,
@@ -321,34 +354,41 @@ impl Pump {
     }
 
     /// The rates of agencies that have one of their own here.
-    fn agency_rates(&self, taken: &[Ready]) -> Vec<AgencyRate> {
+    fn agency_rates(&self, asked: &[Asked], taken: &[Ready]) -> Vec<AgencyRate> {
         let mut seen: BTreeSet<AgencyNo> = BTreeSet::new();
-        let first = |ready: &&Ready| seen.insert(ready.held.claimed.agency);
-        let firsts = taken.iter().filter(first);
-        firsts
-            .filter_map(|ready| {
-                Some(AgencyRate {
-                    agency: ready.held.claimed.agency,
-                    channel: self.channel,
-                    rate: ready.held.job.agency.rate(self.channel)?,
-                })
-            })
+        let of_taken = taken
+            .iter()
+            .filter_map(|ready| agency_rate(&ready.held, self.channel));
+        (asked.iter().filter_map(|asked| asked.rate))
+            .chain(of_taken)
+            .filter(|rate| seen.insert(rate.agency))
             .collect()
     }
+}
 
-    fn entry(&self, ready: &Ready) -> IntentEntry {
-        let claimed = &ready.held.claimed;
-        let limited = !self.deps.policy.address_limits.is_none();
-        IntentEntry {
-            delivery: claimed.delivery,
-            agency: claimed.agency,
-            channel: ready.outbound.channel(),
-            claim: ready.held.claim,
-            slot: claimed.slot,
-            attempt: claimed.attempts,
-            cost: ready.outbound.cost(),
-            cover: ready.cover,
-            address: limited.then(|| address::digest(&ready.outbound.content)),
-        }
+/// The rate of its agency on a channel, if it has one of its own.
+pub(super) fn agency_rate(held: &Held, channel: Channel) -> Option<AgencyRate> {
+    Some(AgencyRate {
+        agency: held.claimed.agency,
+        channel,
+        rate: held.job.agency.rate(channel)?,
+    })
+}
+
+/// What is asked of the ledger.
+pub(super) fn entry(deps: &Deps, ready: &Ready) -> IntentEntry {
+    let claimed = &ready.held.claimed;
+    let limited = !deps.policy.address_limits.is_none();
+    IntentEntry {
+        delivery: claimed.delivery,
+        agency: claimed.agency,
+        channel: ready.outbound.channel(),
+        claim: ready.held.claim,
+        slot: claimed.slot,
+        attempt: claimed.attempts,
+        again: false,
+        cost: ready.outbound.cost(),
+        cover: ready.cover,
+        address: limited.then(|| address::digest(&ready.outbound.content)),
     }
 }

@@ -10,6 +10,7 @@ use crate::domain::kinds::Channel;
 use crate::domain::pace::Turns;
 use crate::ports::clock::{Clock, Monotonic};
 
+use super::again::Again;
 use super::deps::{Route, Routes};
 use super::late::Late;
 use super::requests::Requests;
@@ -75,6 +76,8 @@ pub struct Line {
     pub vitals: Vitals,
     /// What was late for its slots.
     pub late: Late,
+    /// What missed its slot and asks for another one.
+    pub(super) again: Again,
     requests: Requests,
     in_flight: AtomicUsize,
     /// How many have landed.
@@ -93,6 +96,7 @@ impl Line {
         Self {
             vitals: Vitals::new(now),
             late: Late::default(),
+            again: Again::default(),
             requests: Requests::new(route.gateway.concurrency(), now),
             in_flight: AtomicUsize::new(0),
             landed: AtomicUsize::new(0),
@@ -202,6 +206,11 @@ impl Line {
     /// Whether this process leaves the line alone for now.
     pub fn is_paused(&self, now: Monotonic) -> bool {
         self.paused_until.load(Ordering::Relaxed) > now.0
+    }
+
+    /// Neither is the line left alone, nor do only probes go there.
+    pub fn may_be_used(&self, now: Monotonic) -> bool {
+        !self.is_paused(now) && !self.vitals.is_open()
     }
 
     /// How long until the line can be used again; `None`: now.

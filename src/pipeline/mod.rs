@@ -6,6 +6,7 @@
 //! listens to it between units of work, never inside one.
 
 mod address;
+mod again;
 pub mod audience;
 pub mod changed;
 pub mod claim;

@@ -276,7 +276,7 @@ impl Receipts {
                     "cannot match parked receipts"
                 );
             }
-            if !self.deps.pause(Duration::from_millis(200)).await {
+            if !self.deps.pause(Duration::from_millis(500)).await {
                 return;
             }
             tokio::select! {

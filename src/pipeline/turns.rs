@@ -42,6 +42,11 @@ impl Pump {
             .max_by_key(|line| line.credit())
     }
 
+    /// A line on which somebody asks for another slot.
+    pub(super) fn asked(&self) -> Option<&Arc<Line>> {
+        self.lines().iter().find(|line| line.again.any())
+    }
+
     /// How long until a line is free, or a probe may be asked for.
     pub(super) fn free_in(&self, now: Monotonic) -> Option<Duration> {
         let next = |line: &Arc<Line>| match line.vitals.probe_in(now) {

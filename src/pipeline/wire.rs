@@ -12,8 +12,10 @@ use crate::ports::clock::Monotonic;
 use crate::ports::slot::Slot;
 use crate::telemetry::record;
 
+use super::again::NewSlot;
 use super::deps::{Deps, Route};
 use super::gate::case;
+use super::intent::{agency_rate, entry};
 use super::late::Lateness;
 use super::later::about;
 use super::line::Line;
@@ -39,17 +41,24 @@ const LOOKED: Duration = Duration::from_millis(100);
 /// What is late again and again waits about so long.
 const LATE_AGAIN: Duration = Duration::from_secs(2);
 
-/// The slot was given up; no try is counted, and the delivery goes on after a pause.
+/// A try asks so often for another slot before it begins anew.
+const ASKS: u32 = 3;
+
+/// Another slot is granted or refused within this, or the try begins anew.
+const ANSWERED: Duration = Duration::from_secs(2);
+
+/// The slot was given up, and nothing was sent.
 #[derive(Debug)]
-struct Forfeited {
-    pause: Duration,
+enum Forfeited {
+    /// It was missed, and nothing else stands in the way: another one will do.
+    Missed,
+    /// The delivery goes on after a pause, with a new intent; no try is counted.
+    GoesOn(Duration),
 }
 
 impl Forfeited {
     /// It goes on at once.
-    const NOW: Self = Self {
-        pause: Duration::ZERO,
-    };
+    const NOW: Self = Self::GoesOn(Duration::ZERO);
 }
 
 /// How long before its slot a message begins on this route.
@@ -96,21 +105,50 @@ pub struct Flight {
 
 impl Flight {
     /// Waits for the slot, sends, and hands the outcome on.
-    pub async fn fly(self) {
-        let settlement = match self.send().await {
+    pub async fn fly(mut self) {
+        let mut asks = ASKS;
+        let sent = loop {
+            let sent = self.send().await;
+            if asks == 0 || !matches!(sent, Err(Forfeited::Missed)) {
+                break sent;
+            }
+            asks -= 1;
+            let Some(slot) = self.another_slot().await else {
+                break sent;
+            };
+            self.starts_at = slot.starts_at;
+            self.granted_at = slot.granted_at;
+        };
+        let settlement = match sent {
             Ok(outcome) => {
                 if let Some(pause) = pause_after(&outcome) {
                     self.pause(pause).await;
                 }
                 after_try(&self.deps, &self.ready.held, &outcome)
             }
-            Err(Forfeited { pause }) => forfeit(&self.deps, &self.ready.held, pause),
+            Err(Forfeited::GoesOn(pause)) => forfeit(&self.deps, &self.ready.held, pause),
+            Err(Forfeited::Missed) => forfeit(&self.deps, &self.ready.held, Duration::ZERO),
         };
         self.settler.settle(settlement).await;
         self.line.landed();
         let (room, worth) = self.line.room();
         if room >= worth {
             self.deps.bells.ready.notify_waiters();
+        }
+    }
+
+    /// Asks for another slot; `None`: there is none.
+    async fn another_slot(&self) -> Option<NewSlot> {
+        let deps = &self.deps;
+        let held = &self.ready.held;
+        let rate = agency_rate(held, self.ready.outbound.channel());
+        let answer = self.line.again.ask(entry(deps, &self.ready), rate);
+        deps.bells.ready.notify_waiters();
+        tokio::select! {
+            biased;
+            answer = answer => answer.ok(),
+            () = deps.stop.cancelled() => None,
+            () = deps.clock.sleep(ANSWERED) => None,
         }
     }
 
@@ -138,7 +176,11 @@ impl Flight {
         let now = clock.monotonic();
         let (Some(_permit), true) = (permit, now <= closes && !self.line.is_paused(now)) else {
             record::slot_forfeited(&route.name);
-            return Err(Forfeited::NOW);
+            return Err(if self.line.may_be_used(now) {
+                Forfeited::Missed
+            } else {
+                Forfeited::NOW
+            });
         };
         // The intent's commit may have taken its time, and the register's answer grown too old.
         if (self.ready.held).needs_lookup(closes, self.deps.policy.register_fresh) {
@@ -228,10 +270,9 @@ impl Flight {
         let now = self.deps.clock.monotonic();
         let delivery = self.ready.outbound.delivery;
         match self.line.late.came(delivery, now) {
+            Lateness::Again if self.line.may_be_used(now) => Err(Forfeited::Missed),
             Lateness::Again => Err(Forfeited::NOW),
-            Lateness::Later => Err(Forfeited {
-                pause: about(&self.deps, LATE_AGAIN),
-            }),
+            Lateness::Later => Err(Forfeited::GoesOn(about(&self.deps, LATE_AGAIN))),
             Lateness::Fault => {
                 let name = &self.line.route.name;
                 tracing::debug!(

@@ -141,6 +141,7 @@ async fn sent(api: &Api, gateway: &str, reference: &str) -> DeliveryId {
         claim: claim.id,
         slot: 0,
         attempt: claimed.attempts,
+        again: false,
         cost: 1,
         cover: None,
         address: None,

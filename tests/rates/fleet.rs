@@ -10,7 +10,7 @@ use budstikke::adapters::local_register::LocalPopulation;
 use budstikke::app::build;
 use budstikke::app::lifecycle::{Broker, Roles, Worker};
 use budstikke::config::Config;
-use budstikke::domain::ids::AgencyId;
+use budstikke::domain::ids::{AgencyId, JobName};
 use budstikke::domain::outcome::{Fault, Outcome};
 use budstikke::domain::pace::Rate;
 use budstikke::pipeline::deps::{Deps, Parts, Route, Routes};
@@ -151,6 +151,20 @@ impl Fleet {
         for worker in &self.workers {
             worker.deps.bells.due.notify_waiters();
         }
+    }
+
+    /// How many tries the ledger knows of a job.
+    pub async fn tries(&self, job: &str) -> usize {
+        let deps = &self.workers[0].deps;
+        let (store, oslo) = (&deps.store, deps.directory.numbers()[0]);
+        let name = JobName::parse(job).unwrap();
+        let page = store.notifications(oslo, &name, None, 1_000).await.unwrap();
+        let mut tries = 0;
+        for fact in page.unwrap().facts {
+            let file = store.letter_file(oslo, &name, &fact.reference).await;
+            tries += file.unwrap().unwrap().tries.len();
+        }
+        tries
     }
 
     /// Ends all workers.

@@ -1,9 +1,16 @@
 //! Gateways that are slow before the point of no return.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use budstikke::domain::ids::DeliveryId;
+use budstikke::domain::outcome::{Fault, Outcome};
 use budstikke::pipeline::deps::Routes;
+use budstikke::ports::gateway::{Gateway, Outbound};
+use budstikke::ports::slot::Slot;
+use parking_lot::Mutex;
 
 use crate::bound::{Log, assert_bound};
 use crate::fleet::{Fleet, Paced, route, until};
@@ -26,5 +33,62 @@ async fn a_gateway_that_needs_longer_than_slots_reach_ahead_gets_everything_all_
     let passed = log.passed("slow");
     assert_eq!(passed.len(), 120);
     assert_bound(&passed, 40.0, 1.0);
+    fleet.stop().await;
+}
+
+/// Lets the first slot of each message pass, and counts how often each is submitted.
+#[derive(Debug, Default)]
+struct Hesitant(Mutex<HashMap<DeliveryId, usize>>);
+
+#[async_trait]
+impl Gateway for Hesitant {
+    async fn submit(&self, outbound: &Outbound, slot: Slot, _: Duration) -> Outcome {
+        let times = {
+            let mut submitted = self.0.lock();
+            let times = submitted.entry(outbound.delivery).or_default();
+            *times += 1;
+            *times
+        };
+        if times == 1 {
+            tokio::time::sleep(slot.closes_in() + Duration::from_millis(5)).await;
+        } else {
+            slot.opened().await;
+        }
+        match slot.pass() {
+            Ok(()) => Outcome::Accepted {
+                provider_reference: None,
+            },
+            Err(_over) => Outcome::NotSent(Fault::Late),
+        }
+    }
+
+    async fn probe(&self, _: Duration) -> Result<String, String> {
+        Ok("here".to_owned())
+    }
+
+    fn concurrency(&self) -> usize {
+        64
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_misses_a_slot_gets_another_one_for_the_same_try() {
+    let log = Log::listen();
+    let gateway = Arc::new(Hesitant::default());
+    let fleet = Fleet::start(1, |_| Routes {
+        sms: vec![route("hesitant", Arc::clone(&gateway) as _, 200.0, 1)],
+        email: Vec::new(),
+    })
+    .await;
+    fleet.submit("sms", 0, 40, "Brøyting i kveld").await;
+    until("everything is sent", || log.passed("hesitant").len() >= 40).await;
+    assert_bound(&log.passed("hesitant"), 200.0, 1.0);
+    let submitted: Vec<usize> = gateway.0.lock().values().copied().collect();
+    assert_eq!(submitted.len(), 40);
+    assert!(submitted.iter().all(|times| *times >= 2), "{submitted:?}");
+    // A busy machine may let one miss so many slots that it begins anew: not all of them.
+    let tries = fleet.tries("job-sms-0").await;
+    let slots: usize = submitted.iter().sum();
+    assert!((40..slots).contains(&tries), "{tries} tries, {slots} slots");
     fleet.stop().await;
 }

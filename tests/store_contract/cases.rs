@@ -61,6 +61,8 @@ macro_rules! every_case {
             a_fixed_or_tried_delivery_keeps_its_channel,
             refusals_and_grants_of_one_batch_keep_their_indexes,
             many_intents_at_once_for_the_same_claim_write_one_try,
+            a_written_try_gets_another_slot_and_is_not_written_again,
+            nobody_asks_again_for_what_is_not_a_live_try_of_its_own,
         }
         $run! { ledger_rate:
             slots_reach_no_further_ahead_than_allowed_and_the_rest_stays_claimed,

@@ -2,11 +2,12 @@
 
 use budstikke::domain::ids::{ClaimId, DeliveryId};
 use budstikke::domain::kinds::Channel;
+use budstikke::domain::pace::Rate;
 use budstikke::domain::status::Status;
-use budstikke::ports::store::{Next, Refused, TryOutcome};
+use budstikke::ports::store::{Claimed, IntentBatch, IntentEntry, Next, Refused, TryOutcome};
 
 use super::make;
-use super::world::{World, batch, entry, ids};
+use super::world::{World, batch, entry, ids, job_name};
 
 pub async fn an_intent_is_written_for_what_is_claimed_and_shows_as_sending(w: World) {
     let (job, worker, claim) = w.on_the_wire("a", 3).await;
@@ -233,4 +234,66 @@ pub async fn many_intents_at_once_for_the_same_claim_write_one_try(w: World) {
     }
     assert_eq!(granted, 20);
     assert_eq!(w.backend.count("SELECT count(*) FROM try").await, 20);
+}
+
+pub async fn a_written_try_gets_another_slot_and_is_not_written_again(w: World) {
+    let (_, _, claim) = w.on_the_wire("a", 2).await;
+    let asks = |of: &Claimed| IntentEntry {
+        again: true,
+        ..entry(claim.id, of)
+    };
+    let asked = || IntentBatch {
+        rate: Rate::new(10.0, 1).unwrap(),
+        gateway: "other-bucket".to_owned(),
+        ..batch(claim.deliveries.iter().map(asks).collect())
+    };
+    let intents = w.store.intend(asked()).await.unwrap();
+    let starts: Vec<_> = intents
+        .granted
+        .iter()
+        .map(|g| g.starts_in.as_millis())
+        .collect();
+    assert_eq!((starts, intents.refused), (vec![0, 100], vec![]));
+    // They are paid for: the next one comes after them.
+    let more = w.store.intend(asked()).await.unwrap();
+    assert!(more.granted[0].starts_in.as_millis() >= 150);
+    assert_eq!(w.backend.count("SELECT count(*) FROM try").await, 2);
+    let now = w.now().await;
+    let sent = make::settled(Status::Sent);
+    let (id, how) = (ids(&claim)[0], TryOutcome::Accepted);
+    w.settle(vec![make::outcome(
+        w.oslo, "a", id, claim.id, how, sent, now,
+    )])
+    .await;
+    // What is over has no use for a slot.
+    let intents = w.store.intend(asked()).await.unwrap();
+    assert_eq!(intents.refused, [(0, Refused::Fenced)]);
+}
+
+pub async fn nobody_asks_again_for_what_is_not_a_live_try_of_its_own(w: World) {
+    let now = w.now().await;
+    w.accept(make::job("new").by(w.oslo, now)).await;
+    let worker = w.worker().await;
+    let new = w.claim(worker, 1).await;
+    let (_, _, claim) = w.on_the_wire("a", 1).await;
+    let again = |claim, of: &Claimed| IntentEntry {
+        again: true,
+        ..entry(claim, of)
+    };
+    let mut other_try = again(claim.id, &claim.deliveries[0]);
+    other_try.attempt = 1;
+    let asked = vec![
+        again(new.id, &new.deliveries[0]),
+        again(new.id, &claim.deliveries[0]),
+        other_try,
+    ];
+    for asked in asked {
+        let intents = w.store.intend(batch(vec![asked])).await.unwrap();
+        assert_eq!(intents.refused, [(0, Refused::Fenced)]);
+    }
+    w.store.cancel(w.oslo, &job_name("a"), now).await.unwrap();
+    let asked = again(claim.id, &claim.deliveries[0]);
+    let intents = w.store.intend(batch(vec![asked])).await.unwrap();
+    assert_eq!(intents.refused, [(0, Refused::Cancelled)]);
+    assert_eq!(w.backend.count("SELECT count(*) FROM try").await, 1);
 }

@@ -199,6 +199,7 @@ pub fn entry(claim: ClaimId, claimed: &Claimed) -> IntentEntry {
         claim,
         slot: claimed.slot,
         attempt: claimed.attempts,
+        again: false,
         cost: 1,
         agency: claimed.agency,
         cover: None,

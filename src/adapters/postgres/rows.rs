@@ -98,21 +98,20 @@ pub(super) fn chunks(job: &Job) -> Vec<ChunkTexts> {
         .collect()
 }
 
-/// Reads `job, no, refs, persons, contents`.
-pub(super) fn chunk(row: &PgRow) -> Result<Chunk, Fault> {
+/// Reads chunk `no` of what [`jobs::load`](super::jobs) answers.
+pub(super) fn chunk(row: &PgRow, no: i16) -> Result<Chunk, Fault> {
     let job = JobNo(row.try_get(0)?);
-    let no: i16 = row.try_get(1)?;
     let id = format!("{job}/{no}");
     let wrong = |error| corrupt("chunk", &id, error);
-    let persons: Option<&str> = row.try_get(3)?;
+    let persons: Option<&str> = row.try_get(10)?;
     let homes = persons.map(chunk_text::decode_homes).transpose();
     let persons = persons.map(chunk_text::decode_persons).transpose();
-    let contents: Option<&str> = row.try_get(4)?;
+    let contents: Option<&str> = row.try_get(11)?;
     let contents = contents.map(chunk_text::decode_contents).transpose();
     Ok(Chunk {
         job,
         no: small(no),
-        references: chunk_text::decode_refs(row.try_get(2)?).map_err(wrong)?,
+        references: chunk_text::decode_refs(row.try_get(9)?).map_err(wrong)?,
         persons: persons.map_err(wrong)?.unwrap_or_default(),
         contents: contents.map_err(wrong)?.unwrap_or_default(),
         homes: homes.map_err(wrong)?.unwrap_or_default(),

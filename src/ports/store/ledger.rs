@@ -92,6 +92,9 @@ pub struct IntentEntry {
     pub slot: u8,
     /// The number of the try.
     pub attempt: u32,
+    /// The try is written, and its slot is over: it asks for another one and nothing else. Granted
+    /// only as long as it is live and would be granted if it were new.
+    pub again: bool,
     /// Its cost: SMS parts, or 1.
     pub cost: u32,
     /// For service messages with several recipients: a digest of channel, address and text. Only

@@ -13,26 +13,31 @@ use crate::ports::store::{IntentEntry, Refused};
 /// 3 cancelled; 4 opened; 5 stopped; 0 none of these. Read after the clock of the slots: what is
 /// cancelled or stopped later than this leaves within the slots' reach or not at all, so no job has
 /// to be held. Claim and state are compared here and not in the join: there the planner may read all
-/// that is claimed, by `delivery_claim`, once for every entry.
+/// that is claimed, by `delivery_claim`, once for every entry. The few jobs and agencies are read once. Who
+/// asks again has a live try of this claim.
 const JUDGE: &str = "SELECT e.place, CASE \
         WHEN d.id IS NULL OR d.state <> 6 OR d.claim IS DISTINCT FROM e.claim THEN 1 \
-        WHEN (SELECT TRUE FROM try t WHERE t.delivery = e.target AND t.slot = e.slot \
-            AND t.freed = 0 LIMIT 1) THEN 2 \
-        WHEN d.slot <> e.slot OR d.attempts <> e.attempt THEN 1 \
+        WHEN e.again AND (SELECT TRUE FROM try t WHERE t.delivery = e.target \
+            AND t.slot = e.slot AND t.freed = 0 AND t.no = e.attempt AND t.claim = e.claim \
+            AND t.outcome IS NULL LIMIT 1) IS NULL THEN 1 \
+        WHEN NOT e.again AND (SELECT TRUE FROM try t WHERE t.delivery = e.target \
+            AND t.slot = e.slot AND t.freed = 0 LIMIT 1) THEN 2 \
+        WHEN NOT e.again AND (d.slot <> e.slot OR d.attempts <> e.attempt) THEN 1 \
         WHEN e.target <> e.delivery AND (d.fixed OR d.attempts > 0 \
             OR (SELECT TRUE FROM try t WHERE t.delivery = e.delivery LIMIT 1) \
             OR (SELECT TRUE FROM delivery o WHERE o.id = e.target)) THEN 1 \
-        WHEN (SELECT j.cancelled_at IS NOT NULL FROM job j WHERE j.no = e.delivery >> 18) THEN 3 \
+        WHEN e.delivery >> 18 IN (SELECT j.no FROM job j \
+            WHERE j.no = ANY($8) AND j.cancelled_at IS NOT NULL) THEN 3 \
         WHEN ((e.delivery >> 1) & 7) > 0 AND (SELECT TRUE FROM opened o \
             WHERE o.job = e.delivery >> 18 AND o.position = (e.delivery >> 4) & 16383) THEN 4 \
-        WHEN (SELECT a.stopped_at IS NOT NULL FROM agency a WHERE a.no = d.agency) \
+        WHEN d.agency IN (SELECT a.no FROM agency a WHERE a.stopped_at IS NOT NULL) \
             OR EXISTS (SELECT FROM fleet WHERE id = 1 AND stopped_at IS NOT NULL) THEN 5 \
         ELSE 0 END, \
         CASE WHEN e.cover IS NOT NULL THEN (SELECT c.position FROM cover c \
             WHERE c.job = e.delivery >> 18 AND c.key = e.cover) END \
     FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::bytea[], \
-        $6::int[]) \
-        WITH ORDINALITY AS e (delivery, target, slot, claim, cover, attempt, place) \
+        $6::int[], $7::bool[]) \
+        WITH ORDINALITY AS e (delivery, target, slot, claim, cover, attempt, again, place) \
     LEFT JOIN delivery d ON d.id = e.delivery";
 
 /// The key of a cover: the digest, and the occasion.
@@ -60,6 +65,9 @@ pub(super) async fn judge(
     entries: &[IntentEntry],
 ) -> Result<Verdict, Fault> {
     let covers: Vec<Option<Vec<u8>>> = entries.iter().map(cover_key).collect();
+    let mut jobs: Vec<i64> = entries.iter().map(|e| e.delivery.job().0).collect();
+    jobs.sort_unstable();
+    jobs.dedup();
     let rows = sqlx::query(JUDGE)
         .bind(entries.iter().map(|e| e.delivery.0).collect::<Vec<_>>())
         .bind(entries.iter().map(|e| target(e).0).collect::<Vec<_>>())
@@ -72,6 +80,8 @@ pub(super) async fn judge(
         .bind(entries.iter().map(|e| e.claim.0).collect::<Vec<_>>())
         .bind(covers.iter().map(Option::as_deref).collect::<Vec<_>>())
         .bind(entries.iter().map(|e| int(e.attempt)).collect::<Vec<_>>())
+        .bind(entries.iter().map(|e| e.again).collect::<Vec<_>>())
+        .bind(jobs)
         .fetch_all(connection)
         .await?;
     let mut judged = vec![(1, None); entries.len()];

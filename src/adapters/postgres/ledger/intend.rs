@@ -204,7 +204,8 @@ async fn write(
     granted: &mut Vec<Granted>,
     verdict: &mut Verdict,
 ) -> Result<(), Fault> {
-    let entries = || granted.iter().map(|g| &batch.entries[g.index]);
+    let new = granted.iter().filter(|g| !batch.entries[g.index].again);
+    let entries = || new.clone().map(|g| &batch.entries[g.index]);
     let switched: Vec<_> = entries().filter(|e| target(e) != e.delivery).collect();
     if !switched.is_empty() {
         sqlx::query(SWITCH)
@@ -230,7 +231,7 @@ async fn write(
         .bind(slots.tats.iter().map(|(_, tat)| tat.0).collect::<Vec<_>>())
         .fetch_all(connection)
         .await?;
-    if written.len() == granted.len() {
+    if written.len() == new.count() {
         return Ok(());
     }
     let written: HashSet<i64> = written
@@ -238,7 +239,8 @@ async fn write(
         .map(|row| row.try_get(0))
         .collect::<Result<_, _>>()?;
     granted.retain(|g| {
-        let live = !written.contains(&target(&batch.entries[g.index]).0);
+        let entry = &batch.entries[g.index];
+        let live = !entry.again && !written.contains(&target(entry).0);
         if live {
             verdict.refused.push((g.index, Refused::LiveTry));
         }

@@ -23,6 +23,9 @@ const LOOK: &str = "SELECT
                 AND NOT EXISTS (SELECT 1 FROM delivery o WHERE o.id = e.value ->> 1))),
         EXISTS (SELECT 1 FROM try t WHERE t.delivery = e.value ->> 1 AND t.slot = e.value ->> 3
             AND t.freed = 0),
+        EXISTS (SELECT 1 FROM try t WHERE t.delivery = e.value ->> 1 AND t.slot = e.value ->> 3
+            AND t.freed = 0 AND t.no = e.value ->> 4 AND t.claim = e.value ->> 2
+            AND t.outcome IS NULL),
         j.cancelled_at IS NOT NULL,
         (e.value ->> 0) & 14 <> 0 AND EXISTS (SELECT 1 FROM opened o
             WHERE o.job = e.value ->> 5 AND o.position = e.value ->> 6),
@@ -60,6 +63,7 @@ const COVER: &str = "INSERT INTO cover (job, key, position)
 type Look = (
     Option<bool>,
     Option<bool>,
+    bool,
     bool,
     bool,
     Option<bool>,
@@ -109,14 +113,19 @@ fn cover_key(entry: &IntentEntry) -> Option<[u8; 17]> {
 
 /// What the ledger says of an entry before any slot is taken.
 fn refusal(entry: &IntentEntry, look: &Look) -> Work<Option<Refused>> {
-    let (held, as_read, live_try, cancelled, opened, stopped, covered) = *look;
+    let (held, as_read, live_try, is_this, cancelled, opened, stopped, covered) = *look;
     let covered: Option<Position> = covered
         .map(|position| narrow("cover", entry.delivery.job().0, position))
         .transpose()?;
     let held = held == Some(true);
-    let refused = if held && live_try {
+    let as_asked = if entry.again {
+        is_this
+    } else {
+        as_read == Some(true)
+    };
+    let refused = if held && live_try && !entry.again {
         Some(Refused::LiveTry)
-    } else if !held || as_read != Some(true) {
+    } else if !held || !as_asked {
         Some(Refused::Fenced)
     } else if cancelled {
         Some(Refused::Cancelled)
@@ -225,7 +234,10 @@ pub(super) async fn intend(
     if intents.granted.is_empty() {
         return Ok(Verdict::NothingToDo(intents));
     }
-    let written: Vec<&Row<'_>> = intents.granted.iter().map(|g| &rows[g.index]).collect();
+    let new = |granted: &&Granted| !batch.entries[granted.index].again;
+    let written: Vec<&Row<'_>> = (intents.granted.iter().filter(new))
+        .map(|g| &rows[g.index])
+        .collect();
     execute_all(connection, WRITE_TRIES, &written).await?;
     execute_all(connection, COUNT_TRIES, &written).await?;
     if written.iter().any(|row| row.7.is_some()) {
