@@ -32,11 +32,11 @@ use super::wire::{Flight, lead};
 /// for a while. Slots would be asked for that far ahead, and a worker's life is not known as far.
 const SLOWEST_ANSWER: Duration = Duration::from_millis(500);
 
-/// Tries in one intent transaction at most.
+/// New tries in one intent transaction at most; half as many may ask for another slot beside them.
 const BATCH: usize = 500;
 
 /// When some but little room is free on a line, so long is waited for more to make a batch of it.
-const GATHER: Duration = Duration::from_millis(4);
+pub(super) const GATHER: Duration = Duration::from_millis(4);
 
 /// So long while the line has enough to do meanwhile; less than what tries may queue for.
 const GROWS: Duration = Duration::from_millis(35);
@@ -108,18 +108,20 @@ impl Pump {
             self.probe_if_due().await;
         }
         let next = self.pick(now).filter(|_| waiting.open > 0);
-        let asked = self.asked();
-        if let Some(line) = asked.filter(|line| next.is_none_or(|next| !Arc::ptr_eq(next, line))) {
-            self.deps.clock.sleep(GATHER).await;
-            return self.batch(line, Vec::new()).await;
-        }
+        let asked = self.slots_again(now, next).await;
         let Some(line) = next else {
-            let free_in = if waiting.open == 0 {
-                waiting.opens_in
-            } else {
-                self.free_in(now)
-            };
-            return free_in.unwrap_or(idle).min(idle);
+            let free_in = self.free_in(now);
+            return match waiting.open {
+                _ if asked => Duration::ZERO,
+                0 => waiting
+                    .opens_in
+                    .into_iter()
+                    .chain(free_in)
+                    .min()
+                    .unwrap_or(idle),
+                _ => free_in.unwrap_or(idle),
+            }
+            .min(idle);
         };
         self.grow(line, now).await;
         let taken = self.take(line, line.room().0.clamp(1, BATCH)).await;
@@ -153,14 +155,15 @@ impl Pump {
 
     /// One intent transaction on a line: those that ask for another slot, then what is taken.
     pub(super) async fn batch(&self, line: &Arc<Line>, taken: Vec<Ready>) -> Duration {
-        let mut asked = line.again.take();
+        let is_urgent = |ready: &Ready| ready.held.tier() == Tier::Urgent;
+        let urgent = (!taken.is_empty()).then(|| taken.iter().any(is_urgent));
         if !line.may_be_used(self.deps.clock.monotonic()) {
-            asked.clear();
+            line.again.refuse();
         }
+        let (asked, urgent) = line.again.take(BATCH / 2, urgent);
         if taken.is_empty() && asked.is_empty() {
             return Duration::ZERO;
         }
-        let urgent = taken.iter().any(|ready| ready.held.tier() == Tier::Urgent);
         let policy = &self.deps.policy;
         let ready = lead(&line.route);
         let (lead, turns) = self.lead(line, ready);
@@ -183,6 +186,7 @@ impl Pump {
         let intents = match self.deps.store.intend(batch).await {
             Ok(intents) => intents,
             Err(error) => {
+                drop(asked);
                 self.in_doubt(&taken, &error).await;
                 return Duration::from_secs(1);
             }
@@ -289,6 +293,16 @@ impl Pump {
             line.took_off();
             drop(self.deps.tracker.spawn(flight.fly()));
         }
+        for (index, _) in &intents.refused {
+            drop(asked.get_mut(*index).and_then(Option::take));
+        }
+        // Where the line has no slot within reach they wait for one. What else is lacking comes later.
+        let mut asked: Vec<_> = asked.into_iter().flatten().collect();
+        if intents.next_in.is_zero() {
+            asked.clear();
+        }
+        let waits = !asked.is_empty();
+        line.again.put_back(asked);
         for (index, refused) in intents.refused {
             let ready = place(index).and_then(|place| taken.get_mut(place)?.take());
             if let Some(ready) = ready {
@@ -301,7 +315,7 @@ impl Pump {
             }
         }
         let rest: Vec<_> = taken.into_iter().flatten().collect();
-        if rest.is_empty() {
+        if rest.is_empty() && !waits {
             return Duration::ZERO;
         }
         self.ready.put_back(self.channel, rest);
@@ -358,21 +372,12 @@ impl Pump {
         let mut seen: BTreeSet<AgencyNo> = BTreeSet::new();
         let of_taken = taken
             .iter()
-            .filter_map(|ready| agency_rate(&ready.held, self.channel));
+            .filter_map(|ready| ready.held.agency_rate(self.channel));
         (asked.iter().filter_map(|asked| asked.rate))
             .chain(of_taken)
             .filter(|rate| seen.insert(rate.agency))
             .collect()
     }
-}
-
-/// The rate of its agency on a channel, if it has one of its own.
-pub(super) fn agency_rate(held: &Held, channel: Channel) -> Option<AgencyRate> {
-    Some(AgencyRate {
-        agency: held.claimed.agency,
-        channel,
-        rate: held.job.agency.rate(channel)?,
-    })
 }
 
 /// What is asked of the ledger.

@@ -36,6 +36,7 @@ pub mod ready;
 pub mod receipts;
 pub mod reconcile;
 mod refused;
+mod reports;
 mod requests;
 pub mod resolve;
 pub mod retention;

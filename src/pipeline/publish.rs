@@ -157,12 +157,6 @@ impl Publisher {
         if waiting.is_empty() {
             return Ok(Round::Idle);
         }
-        // Where a window was full, more is waiting already.
-        let most = waiting.iter().map(|some| some.events.len()).max();
-        if most.is_some_and(|most| most < WINDOW as usize) {
-            let events = waiting.iter().map(|some| some.events.len()).sum();
-            self.gather.began(began, events);
-        }
         let out = self.publish(&waiting).await;
         let upto = waiting.iter().zip(&out).filter_map(|(some, out)| {
             let last = some.events.get(out.checked_sub(1)?)?;
@@ -173,12 +167,19 @@ impl Publisher {
             .iter()
             .zip(&out)
             .all(|(some, out)| *out == some.events.len());
-        if all {
-            return Ok(Round::More);
+        let full = |some: &Unpublished| some.events.len() >= WINDOW as usize;
+        if !all {
+            // What is held is read in vain each time: seldom, but the others go on.
+            self.gather.began(began, MANY);
+        } else if !waiting.iter().any(full) {
+            let events = waiting.iter().map(|some| some.events.len()).sum();
+            self.gather.began(began, events);
         }
-        // The next round is long in coming.
-        self.note().await?;
-        Ok(Round::Held)
+        Ok(if self.published.is_empty() {
+            Round::Held
+        } else {
+            Round::More
+        })
     }
 
     /// Notes what is published, if anything.

@@ -17,7 +17,7 @@ use crate::domain::plan;
 use crate::domain::time::Timestamp;
 use crate::ports::clock::Monotonic;
 use crate::ports::gateway::Outbound;
-use crate::ports::store::{Claimed, JobRecord, Label};
+use crate::ports::store::{AgencyRate, Claimed, JobRecord, Label};
 
 use super::deps::Agency;
 use super::side::Side;
@@ -71,6 +71,15 @@ impl Held {
             reference: Arc::clone(&self.reference),
             class: self.job.record.rules.class,
         }
+    }
+
+    /// The rate of its agency on a channel, if it has one of its own.
+    pub fn agency_rate(&self, channel: Channel) -> Option<AgencyRate> {
+        Some(AgencyRate {
+            agency: self.claimed.agency,
+            channel,
+            rate: self.job.agency.rate(channel)?,
+        })
     }
 
     /// Where in the order of lanes it stands.

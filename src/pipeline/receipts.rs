@@ -23,6 +23,7 @@ use super::deps::Deps;
 use super::labels::Labels;
 use super::letters::file_receipts;
 use super::look_up::look_up;
+use super::reports::{Reports, Turn};
 use super::settle::tell;
 use super::trail::{Asked, ForWhat};
 
@@ -35,12 +36,16 @@ const REMATCH_FOR: Duration = Duration::from_hours(24);
 #[derive(Debug, Clone)]
 pub struct Receipts {
     deps: Arc<Deps>,
+    reports: Arc<Reports>,
 }
 
 impl Receipts {
     /// Over these ports.
-    pub const fn new(deps: Arc<Deps>) -> Self {
-        Self { deps }
+    pub fn new(deps: Arc<Deps>) -> Self {
+        Self {
+            deps,
+            reports: Arc::default(),
+        }
     }
 
     /// Takes a gateway's receipts in: applied, or parked until their try is found and settled. Done
@@ -49,6 +54,25 @@ impl Receipts {
     /// # Errors
     /// [`StoreError`]: the gateway must send them again.
     pub async fn take(&self, gateway: &str, receipts: Vec<Receipt>) -> Result<(), StoreError> {
+        let receipts: Arc<[Receipt]> = receipts.into();
+        match self.reports.turn(gateway, &receipts).await {
+            Turn::Stored => Ok(()),
+            Turn::Alone => self.store(gateway, receipts.to_vec()).await,
+            Turn::Store(together) => match self.store(gateway, together.receipts()).await {
+                Ok(()) => {
+                    together.stored();
+                    Ok(())
+                }
+                Err(error @ StoreError::Unavailable(_)) => Err(error),
+                Err(_others) => {
+                    drop(together);
+                    self.store(gateway, receipts.to_vec()).await
+                }
+            },
+        }
+    }
+
+    async fn store(&self, gateway: &str, receipts: Vec<Receipt>) -> Result<(), StoreError> {
         let at = self.deps.clock.now();
         let open = self.apply(gateway, &receipts, at).await?;
         if !open.is_empty() {

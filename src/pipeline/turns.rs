@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::ports::clock::Monotonic;
 use crate::telemetry::record;
 
-use super::intent::Pump;
+use super::intent::{GATHER, Pump};
 use super::later::{about, later};
 use super::line::Line;
 use super::ready::Ready;
@@ -42,9 +42,28 @@ impl Pump {
             .max_by_key(|line| line.credit())
     }
 
-    /// A line on which somebody asks for another slot.
-    pub(super) fn asked(&self) -> Option<&Arc<Line>> {
-        self.lines().iter().find(|line| line.again.any())
+    /// Other slots for tries of lines that are not `next`, whose batch takes its own along. Answers
+    /// whether anybody asked.
+    pub(super) async fn slots_again(&self, now: Monotonic, next: Option<&Arc<Line>>) -> bool {
+        let asked = |line: &&Arc<Line>| line.again.any();
+        let (usable, left): (Vec<_>, Vec<_>) =
+            (self.lines().iter().filter(asked)).partition(|line| line.may_be_used(now));
+        for line in left {
+            line.again.refuse();
+        }
+        let alone = |line: &&Arc<Line>| next.is_none_or(|next| !Arc::ptr_eq(next, line));
+        let free = |line: &&Arc<Line>| line.free_again(now).is_none();
+        let lines: Vec<_> = usable.into_iter().filter(alone).filter(free).collect();
+        if !lines.is_empty() {
+            let deps = &self.deps;
+            // An error is told there; what is asked for was looked at with the lists as they were.
+            drop(deps.opt_outs.refresh(&*deps.store, &*deps.clock).await);
+            deps.clock.sleep(GATHER).await;
+        }
+        for line in &lines {
+            self.batch(line, Vec::new()).await;
+        }
+        !lines.is_empty()
     }
 
     /// How long until a line is free, or a probe may be asked for.

@@ -5,17 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use tokio::sync::oneshot;
 
+use crate::domain::fair::Tier;
 use crate::domain::outcome::{Fault, Outcome};
 use crate::domain::plan::{self, Verdict};
 use crate::ports::clock::Monotonic;
 use crate::ports::slot::Slot;
+use crate::ports::store::IntentEntry;
 use crate::telemetry::record;
 
-use super::again::NewSlot;
+use super::again::{Asked, NewSlot};
 use super::deps::{Deps, Route};
 use super::gate::case;
-use super::intent::{agency_rate, entry};
+use super::intent::entry;
 use super::late::Lateness;
 use super::later::about;
 use super::line::Line;
@@ -118,6 +121,8 @@ impl Flight {
             };
             self.starts_at = slot.starts_at;
             self.granted_at = slot.granted_at;
+            // The last look before it leaves takes the lists as they are now.
+            self.ready.held.opted_out = self.deps.opt_outs.of(&self.ready.held);
         };
         let settlement = match sent {
             Ok(outcome) => {
@@ -141,15 +146,36 @@ impl Flight {
     async fn another_slot(&self) -> Option<NewSlot> {
         let deps = &self.deps;
         let held = &self.ready.held;
-        let rate = agency_rate(held, self.ready.outbound.channel());
-        let answer = self.line.again.ask(entry(deps, &self.ready), rate);
+        let (answer, answered) = oneshot::channel();
+        self.line.again.ask(Asked {
+            entry: IntentEntry {
+                again: true,
+                cover: None,
+                ..entry(deps, &self.ready)
+            },
+            rate: held.agency_rate(self.ready.outbound.channel()),
+            urgent: held.tier() == Tier::Urgent,
+            answer,
+        });
         deps.bells.ready.notify_waiters();
         tokio::select! {
             biased;
-            answer = answer => answer.ok(),
+            slot = answered => slot.ok(),
             () = deps.stop.cancelled() => None,
             () = deps.clock.sleep(ANSWERED) => None,
         }
+    }
+
+    /// Whether another slot of this line is the best that can become of a missed one: there is no
+    /// other line that the message may take, and this worker is alive.
+    fn asks_again(&self, now: Monotonic) -> bool {
+        let others = self.deps.lines.on(self.ready.outbound.channel());
+        let free = |line: &Arc<Line>| {
+            !Arc::ptr_eq(line, &self.line) && line.may_be_used(now) && line.room().0 > 0
+        };
+        self.line.may_be_used(now)
+            && self.deps.is_alive(now)
+            && (self.ready.held.through.is_some() || !others.iter().any(free))
     }
 
     /// Waits for the slot and sends.
@@ -176,7 +202,7 @@ impl Flight {
         let now = clock.monotonic();
         let (Some(_permit), true) = (permit, now <= closes && !self.line.is_paused(now)) else {
             record::slot_forfeited(&route.name);
-            return Err(if self.line.may_be_used(now) {
+            return Err(if self.asks_again(now) {
                 Forfeited::Missed
             } else {
                 Forfeited::NOW
@@ -270,7 +296,7 @@ impl Flight {
         let now = self.deps.clock.monotonic();
         let delivery = self.ready.outbound.delivery;
         match self.line.late.came(delivery, now) {
-            Lateness::Again if self.line.may_be_used(now) => Err(Forfeited::Missed),
+            Lateness::Again if self.asks_again(now) => Err(Forfeited::Missed),
             Lateness::Again => Err(Forfeited::NOW),
             Lateness::Later => Err(Forfeited::GoesOn(about(&self.deps, LATE_AGAIN))),
             Lateness::Fault => {

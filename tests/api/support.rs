@@ -1,4 +1,4 @@
-//! A worker that takes jobs in and numbers events, and sends nothing; and its routes.
+//! A worker that takes jobs in, and sends nothing; and its routes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -17,18 +17,23 @@ fn rabbitmqctl(words: &str) {
 }
 
 fn rabbitmqctl_answers(words: &str) -> String {
+    try_rabbitmqctl(words).unwrap_or_else(|errors| panic!("{words}: {errors}"))
+}
+
+/// `Err`: what it said instead.
+fn try_rabbitmqctl(words: &str) -> Result<String, String> {
     let command = format!("{} {words}", needed("TEST_RABBITMQCTL"));
     let output = Command::new("sh")
         .args(["-c", &command])
         .stdin(Stdio::null())
         .output()
         .unwrap();
-    assert!(
-        output.status.success(),
-        "{words}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).unwrap()
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    if output.status.success() {
+        Ok(text(output.stdout))
+    } else {
+        Err(text(output.stderr))
+    }
 }
 
 /// A database and a virtual host of this test's own, with the broker user `oslo`.
@@ -55,14 +60,10 @@ pub(crate) async fn infrastructure(name: &str) -> (String, String, String) {
     rabbitmqctl(&format!(
         "set_permissions -p {database} {user} '.*' '.*' '.*'"
     ));
-    // The broker is the tests' own and this is its only `oslo`; a broker that is kept has one from
-    // the last run.
+    // The broker is the tests' own, and all of them mean the same `oslo`: whoever comes first adds it.
     let agency_user = "oslo".to_owned();
-    if !rabbitmqctl_answers("list_users --silent")
-        .lines()
-        .any(|line| line.starts_with("oslo\t"))
-    {
-        rabbitmqctl(&format!("add_user {agency_user} hemmelig"));
+    if let Err(errors) = try_rabbitmqctl(&format!("add_user {agency_user} hemmelig")) {
+        assert!(errors.contains("already exists"), "{errors}");
     }
     rabbitmqctl(&format!(
         "set_permissions -p {database} {agency_user} '^$' '^budstikke\\.jobs$' '^budstikke\\.events\\.oslo$'"

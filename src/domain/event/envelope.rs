@@ -56,12 +56,14 @@ impl<T: fmt::Display> Serialize for Text<T> {
 
 /// `value` in about so many bytes. Nothing here can fail to be written: no map, and no number that
 /// JSON does not have.
+#[expect(
+    clippy::expect_used,
+    reason = "only a map or a failing writer could fail, and here is neither"
+)]
 pub(super) fn to_text(value: &impl Serialize, about: usize) -> String {
     let mut bytes = Vec::with_capacity(about);
-    match serde_json::to_writer(&mut bytes, value) {
-        Ok(()) => String::from_utf8(bytes).unwrap_or_default(),
-        Err(_never) => String::new(),
-    }
+    serde_json::to_writer(&mut bytes, value).expect("it can be written as JSON");
+    String::from_utf8(bytes).expect("JSON is UTF-8")
 }
 
 #[cfg(test)]

@@ -95,7 +95,12 @@ fn why_broken(rules: &Rules, now: Timestamp, seen: &Seen, whole: Tally) -> Optio
         return Some((whole, reason));
     }
     let latest = within(rules.outage, now, seen);
-    (latest.taken == 0 && latest.failed >= rules.least).then(|| {
+    // Only what goes on failing is out of order: what was in flight when the fleet was told to leave
+    // the gateway alone fails at once, and then nothing is taken because nothing is sent.
+    let from = now.minus(rules.outage).max(seen.state.circuit_since);
+    let failing = |bin: &&Bin| bin.at >= from && bin.tally.failed > 0;
+    let goes_on = seen.bins.iter().filter(failing).count() > 1;
+    (goes_on && latest.taken == 0 && latest.failed >= rules.least).then(|| {
         let reason = format!(
             "all {} tries of the last {} failed",
             latest.failed,

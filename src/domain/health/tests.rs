@@ -105,10 +105,14 @@ fn a_circuit_opens_when_nothing_is_taken_any_more_though_much_was_before() {
     };
     for (later, opens) in [
         (vec![since(6, 0, 100), since(9, 0, 10)], true),
-        (vec![since(9, 0, 20)], true),
-        (vec![since(9, 0, 19)], false),
+        (vec![since(6, 0, 1), since(9, 0, 19)], true),
+        (vec![since(6, 0, 1), since(9, 0, 18)], false),
+        (vec![since(9, 0, 60)], false), // once, and then nothing was sent
         (vec![since(6, 1, 100), since(9, 0, 100)], false),
-        (vec![since(3, 1, 100), since(6, 0, 20)], true), // out of the last six seconds
+        (
+            vec![since(3, 1, 100), since(6, 0, 20), since(9, 0, 1)],
+            true,
+        ), // in the last six seconds
     ] {
         let one = Seen {
             state: GatewayState::default(),

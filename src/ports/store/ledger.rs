@@ -109,7 +109,7 @@ pub struct IntentEntry {
 /// both be zero, it goes to the address of an earlier entry and may be offered again at once.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Intents {
-    /// Written and committed: may, and must, be sent at its time.
+    /// Written and committed, now or when they asked first: may, and must, be sent at its time.
     pub granted: Vec<Granted>,
     /// Not written, and why.
     pub refused: Vec<(usize, Refused)>,
@@ -123,7 +123,7 @@ pub struct Intents {
     pub read_ago: Duration,
 }
 
-/// One written try.
+/// One written try, and its slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Granted {
     /// Index in the batch.
