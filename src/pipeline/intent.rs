@@ -110,18 +110,12 @@ impl Pump {
         let next = self.pick(now).filter(|_| waiting.open > 0);
         let asked = self.slots_again(now, next).await;
         let Some(line) = next else {
-            let free_in = self.free_in(now);
-            return match waiting.open {
-                _ if asked => Duration::ZERO,
-                0 => waiting
-                    .opens_in
-                    .into_iter()
-                    .chain(free_in)
-                    .min()
-                    .unwrap_or(idle),
-                _ => free_in.unwrap_or(idle),
-            }
-            .min(idle);
+            let nap = match waiting.open {
+                _ if asked => Some(Duration::ZERO),
+                0 => waiting.opens_in.into_iter().chain(self.asks_in(now)).min(),
+                _ => self.free_in(now),
+            };
+            return nap.unwrap_or(idle).min(idle);
         };
         self.grow(line, now).await;
         let taken = self.take(line, line.room().0.clamp(1, BATCH)).await;

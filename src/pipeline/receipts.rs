@@ -9,7 +9,7 @@ use crate::domain::job::To;
 use crate::domain::opt_out::OptedOut;
 use crate::domain::person::PersonNumber;
 use crate::domain::plan::{self, Case, Verdict};
-use crate::domain::receipt::{self, Receipt};
+use crate::domain::receipt::{self, Receipt, ReceiptStatus};
 use crate::domain::state::State;
 use crate::domain::status::{Reason, Status};
 use crate::domain::time::Timestamp;
@@ -54,6 +54,16 @@ impl Receipts {
     /// # Errors
     /// [`StoreError`]: the gateway must send them again.
     pub async fn take(&self, gateway: &str, receipts: Vec<Receipt>) -> Result<(), StoreError> {
+        // What was not delivered may be asked about at the register: nobody else waits for that.
+        let may_ask = |one: &Receipt| {
+            !matches!(
+                one.status,
+                ReceiptStatus::Accepted | ReceiptStatus::Delivered
+            )
+        };
+        if receipts.iter().any(may_ask) {
+            return self.store(gateway, receipts).await;
+        }
         let receipts: Arc<[Receipt]> = receipts.into();
         match self.reports.turn(gateway, &receipts).await {
             Turn::Stored => Ok(()),

@@ -116,6 +116,8 @@ impl Reports {
     fn together(&self, gateway: &str, receipts: &Arc<[Receipt]>) -> Option<Vec<Report>> {
         let mut waiting = self.waiting.lock();
         let is_mine = |report: &Report| Arc::ptr_eq(&report.receipts, receipts);
+        // Whoever hung up sends it again; then it may not come after what was said meanwhile.
+        waiting.retain(|report| is_mine(report) || !report.stored.is_closed());
         waiting.iter().find(|report| is_mine(report))?;
         let keys = |receipts: &[Receipt]| receipts.iter().map(|one| one.key.clone()).collect();
         let mut known: HashSet<ReceiptKey> = keys(receipts);

@@ -66,6 +66,12 @@ impl Pump {
         !lines.is_empty()
     }
 
+    /// How long until somebody who asks may get another slot.
+    pub(super) fn asks_in(&self, now: Monotonic) -> Option<Duration> {
+        let asked = self.lines().iter().filter(|line| line.again.any());
+        asked.filter_map(|line| line.free_again(now)).min()
+    }
+
     /// How long until a line is free, or a probe may be asked for.
     pub(super) fn free_in(&self, now: Monotonic) -> Option<Duration> {
         let next = |line: &Arc<Line>| match line.vitals.probe_in(now) {

@@ -171,7 +171,10 @@ impl Flight {
     fn asks_again(&self, now: Monotonic) -> bool {
         let others = self.deps.lines.on(self.ready.outbound.channel());
         let free = |line: &Arc<Line>| {
-            !Arc::ptr_eq(line, &self.line) && line.may_be_used(now) && line.room().0 > 0
+            !Arc::ptr_eq(line, &self.line)
+                && !line.vitals.is_open()
+                && line.free_again(now).is_none()
+                && line.room().0 > 0
         };
         self.line.may_be_used(now)
             && self.deps.is_alive(now)
