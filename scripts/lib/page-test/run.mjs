@@ -78,11 +78,12 @@ async function story(world, provider, browser) {
   await judge(page, 'mobile');
   await page.getByLabel('Nytt mobilnummer').fill('12345');
   await page.getByRole('button', { name: 'Send kode' }).click();
-  assert.equal(await page.evaluate(() => document.activeElement.className), 'summary');
+  // The browser gives the focus when it first paints, which may be after it has loaded.
+  await page.waitForFunction(() => document.activeElement.className === 'summary');
   assert.match(await page.title(), /^Feil:/);
   await judge(page, 'mobile-wrong');
   await page.getByRole('alert').getByRole('link').click();
-  assert.equal(await page.evaluate(() => document.activeElement.id), 'address');
+  await page.waitForFunction(() => document.activeElement.id === 'address');
   holds('the summary of what is wrong has the focus and leads to the field');
 
   await page.getByLabel('Nytt mobilnummer').fill('412 34 567');
