@@ -41,7 +41,8 @@ impl Again {
     }
 
     /// Those that have waited longest, at most so many, and of them the urgent ones alone if there is
-    /// an urgent one or `urgent`: what is urgent is not mixed with what comes after it.
+    /// an urgent one or `urgent`: what is urgent is not mixed with what comes after it. Answers also
+    /// whether they are.
     pub(super) fn take(&self, most: usize, urgent: Option<bool>) -> (Vec<Asked>, bool) {
         let mut all = self.0.lock();
         // Whoever does not wait any more needs none.

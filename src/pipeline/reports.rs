@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 
 use crate::domain::receipt::{Receipt, ReceiptKey};
 
-/// So many are being stored at once in one process: a slow look-up of one leaves the others going.
+/// So many are being stored at once in one process, so that a slow one leaves the others going.
 const AT_ONCE: usize = 4;
 
 /// Receipts that are stored together at most, unless one report holds more.

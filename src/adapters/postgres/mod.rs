@@ -2,8 +2,8 @@
 //!
 //! Every method is a small, fixed number of statements whatever the size of the batch: arrays go
 //! in with `unnest`, rows come back with `RETURNING`. The order in which locks are taken is
-//! claims, deliveries by id, jobs by number, urgent quotas, buckets by name, addresses, covers, streams; what deadlocks all the same is
-//! rolled back by the database and done again here.
+//! claims, deliveries by id, jobs by number, urgent quotas, buckets by name, addresses, covers,
+//! streams; what deadlocks all the same is rolled back by the database and done again here.
 //!
 //! Erasing is `UPDATE` and `DELETE`: the old row versions go when autovacuum has passed and the
 //! page has been written again, so the disk below the database must be encrypted.

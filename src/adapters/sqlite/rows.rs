@@ -74,14 +74,14 @@ pub(super) async fn put_events(
     filters: &Filters,
     events: &[NewEvent],
 ) -> Work<usize> {
-    let wanted = || {
-        events
-            .iter()
-            .filter(|event| filters.wants(event.agency, event.kind))
-    };
-    let numbering = Numbering::of(wanted().map(|event| event.agency));
+    let wanted: Vec<&NewEvent> = events
+        .iter()
+        .filter(|event| filters.wants(event.agency, event.kind))
+        .collect();
+    let numbering = Numbering::of(wanted.iter().map(|event| event.agency));
     let grows: Vec<_> = numbering.grows.iter().map(|(no, by)| (no.0, by)).collect();
-    let rows: Vec<_> = wanted()
+    let rows: Vec<_> = wanted
+        .iter()
         .zip(&numbering.after)
         .map(|(event, after)| {
             let subject = event.subject.as_ref().map(|name| name.as_str());

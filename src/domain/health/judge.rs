@@ -32,14 +32,13 @@ pub struct Change {
 /// What is to change at `now` among the gateways of one channel.
 ///
 /// A circuit opens when `open_at` of at least `least` tries in the window failed, or when all of at
-/// least as many failed in the last `outage` of it. The share of a
-/// gateway that is clearly worse than the closed others shrinks a step, at most one per
+/// least as many failed in the last `outage` of it. The share of a gateway that is clearly worse than the closed others shrinks a step, at most one per
 /// `away_every`; it grows a step when `back_every` has passed since it last changed and since the
 /// gateway last looked worse even slightly. Between both lies a band in which nothing moves.
 pub fn judge(rules: &Rules, now: Timestamp, channel: &[Seen]) -> Vec<Change> {
     let tallies: Vec<Tally> = channel
         .iter()
-        .map(|seen| within(rules.window, now, seen))
+        .map(|seen| window(&seen.bins, begin(rules.window, now, seen)))
         .collect();
     let broken: Vec<Option<(Tally, String)>> = channel
         .iter()
@@ -76,9 +75,10 @@ pub fn judge(rules: &Rules, now: Timestamp, channel: &[Seen]) -> Vec<Change> {
     changes
 }
 
-/// What was seen within `span`. What ended before the circuit closed again says nothing about now.
-fn within(span: Duration, now: Timestamp, seen: &Seen) -> Tally {
-    window(&seen.bins, now.minus(span).max(seen.state.circuit_since))
+/// From when on what was seen counts. What ended before the circuit closed again says nothing about
+/// now.
+fn begin(span: Duration, now: Timestamp, seen: &Seen) -> Timestamp {
+    now.minus(span).max(seen.state.circuit_since)
 }
 
 /// Whether a gateway is out of order, by which figures, and how that is said. `whole`: the window.
@@ -94,10 +94,10 @@ fn why_broken(rules: &Rules, now: Timestamp, seen: &Seen, whole: Tally) -> Optio
         );
         return Some((whole, reason));
     }
-    let latest = within(rules.outage, now, seen);
-    // Only what goes on failing is out of order: what was in flight when the fleet was told to leave
+    let from = begin(rules.outage, now, seen);
+    let latest = window(&seen.bins, from);
+    // Only what goes on failing is out of order. What was in flight when the fleet was told to leave
     // the gateway alone fails at once, and then nothing is taken because nothing is sent.
-    let from = now.minus(rules.outage).max(seen.state.circuit_since);
     let failing = |bin: &&Bin| bin.at >= from && bin.tally.failed > 0;
     let goes_on = seen.bins.iter().filter(failing).count() > 1;
     (goes_on && latest.taken == 0 && latest.failed >= rules.least).then(|| {

@@ -13,8 +13,8 @@ use crate::ports::store::{IntentEntry, Refused};
 /// 3 cancelled; 4 opened; 5 stopped; 0 none of these. Read after the clock of the slots: what is
 /// cancelled or stopped later than this leaves within the slots' reach or not at all, so no job has
 /// to be held. Claim and state are compared here and not in the join: there the planner may read all
-/// that is claimed, by `delivery_claim`, once for every entry. The few jobs and agencies are read once. Who
-/// asks again has a live try of this claim.
+/// that is claimed, by `delivery_claim`, once for every entry. The few jobs and agencies are read
+/// once. Who asks again has a live try of this claim.
 const JUDGE: &str = "SELECT e.place, CASE \
         WHEN d.id IS NULL OR d.state <> 6 OR d.claim IS DISTINCT FROM e.claim THEN 1 \
         WHEN e.again AND (SELECT TRUE FROM try t WHERE t.delivery = e.target \
