@@ -6,7 +6,7 @@
 
 use std::hint::black_box;
 
-use budstikke::adapters::smtp::write_letter;
+use budstikke::adapters::smtp::{Frames, write_letter};
 use budstikke::cli::bench::make::Recipe;
 use budstikke::cli::bench::options::Share;
 use budstikke::domain::contact::{Contact, Dated, Notifiable, Registration};
@@ -137,8 +137,9 @@ fn mime(criterion: &mut Criterion) {
             date: NOW,
         },
     };
+    let frames = Frames::default();
     criterion.bench_function("build an e-mail", |b| {
-        b.iter(|| write_letter(black_box(&outbound)).map(|_| ()));
+        b.iter(|| write_letter(black_box(&outbound), &frames).map(|_| ()));
     });
 }
 

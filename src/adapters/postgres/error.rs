@@ -32,15 +32,16 @@ impl From<StoreError> for Fault {
 }
 
 impl Fault {
-    /// The database rolled the transaction back only because of others: doing it again may work.
+    /// The database rolled the transaction back only because of others: doing it again may work. A
+    /// live try that was written meanwhile is seen then.
     pub(super) fn is_collision(&self) -> bool {
-        match self {
-            Self::Database(error) => error
-                .as_database_error()
-                .and_then(DatabaseError::code)
-                .is_some_and(|code| code == "40P01" || code == "40001"),
-            Self::Store(_) => false,
-        }
+        let Self::Database(error) = self else {
+            return false;
+        };
+        error.as_database_error().is_some_and(|error| {
+            matches!(error.code().as_deref(), Some("40P01" | "40001"))
+                || error.constraint() == Some("try_pkey")
+        })
     }
 }
 

@@ -6,16 +6,15 @@
 //! fold a second copy.
 
 use std::fmt;
-use std::time::{Duration, SystemTime};
 
 use lettre::Address;
 use lettre::message::header::{
-    ContentTransferEncoding, ContentType, Date, HeaderName, HeaderValue, MessageId,
+    ContentTransferEncoding, ContentType, Headers, MessageId, Subject, To,
 };
-use lettre::message::{Body, Mailbox, Message, MultiPart, SinglePart};
+use lettre::message::{Body, Mailbox, Mailboxes, MultiPart, SinglePart};
 
+use super::frame::Frames;
 use crate::domain::ids::DeliveryId;
-use crate::domain::time::Timestamp;
 use crate::ports::gateway::{Content, Outbound};
 
 /// A message ready for DATA, with its envelope.
@@ -58,11 +57,11 @@ pub enum LetterError {
     Build,
 }
 
-/// Writes the e-mail of `outbound`.
+/// Writes the e-mail of `outbound`; the headers of its job are among `frames`, or written now.
 ///
 /// # Errors
 /// [`LetterError`] if it could never be sent as it is.
-pub fn write_letter(outbound: &Outbound) -> Result<Letter, LetterError> {
+pub fn write_letter(outbound: &Outbound, frames: &Frames) -> Result<Letter, LetterError> {
     let Content::Email {
         to,
         from,
@@ -75,41 +74,32 @@ pub fn write_letter(outbound: &Outbound) -> Result<Letter, LetterError> {
     else {
         return Err(LetterError::NotEmail);
     };
-    let to = Mailbox::new(
-        None,
-        wire_address(to.expose()).ok_or(LetterError::Recipient)?,
-    );
-    let from = sender(from).ok_or(LetterError::Sender)?;
+    let to = wire_address(to.expose()).ok_or(LetterError::Recipient)?;
+    let frame = frames.of(from, language, *date)?;
     if has_breaks(subject) {
         return Err(LetterError::Subject);
     }
-    let message_id = message_id(outbound.delivery, from.email.domain());
-    let (sender, recipient) = (from.email.to_string(), to.email.to_string());
-    let builder = Message::builder()
-        .from(from)
-        .to(to)
-        .subject(subject.as_str())
-        .header(Date::new(system_time(*date)))
-        .header(MessageId::from(message_id.clone()))
-        .raw_header(plain_header("Auto-Submitted", "auto-generated"))
-        .raw_header(plain_header("Content-Language", language));
+    let message_id = message_id(outbound.delivery, &frame.domain);
+    let recipient = to.to_string();
+    let mut own = Headers::new();
+    own.set(To::from(Mailboxes::from(Mailbox::new(None, to))));
+    own.set(Subject::from(subject.clone()));
+    own.set(MessageId::from(message_id.clone()));
     let text = part(ContentType::TEXT_PLAIN, text)?;
-    let message = match html {
-        None => builder.singlepart(text),
-        Some(html) => builder.multipart(
-            MultiPart::alternative()
-                // "=_" stands neither in quoted-printable nor in base64.
-                .boundary(format!("=_{}", outbound.delivery.client_reference()))
-                .singlepart(text)
-                .singlepart(part(ContentType::TEXT_HTML, html)?),
-        ),
+    let body = match html {
+        None => text.formatted(),
+        Some(html) => MultiPart::alternative()
+            // "=_" stands neither in quoted-printable nor in base64.
+            .boundary(format!("=_{}", outbound.delivery.client_reference()))
+            .singlepart(text)
+            .singlepart(part(ContentType::TEXT_HTML, html)?)
+            .formatted(),
     };
-    let bytes = message.map_err(|_built| LetterError::Build)?.formatted();
     Ok(Letter {
-        sender,
+        sender: frame.sender.clone(),
         recipient,
         message_id,
-        bytes,
+        bytes: [frame.headers.as_bytes(), own.to_string().as_bytes(), &body].concat(),
     })
 }
 
@@ -118,13 +108,13 @@ fn message_id(delivery: DeliveryId, domain: &str) -> String {
     format!("<{}@{domain}>", delivery.client_reference())
 }
 
-fn has_breaks(text: &str) -> bool {
+pub(super) fn has_breaks(text: &str) -> bool {
     text.contains(['\r', '\n', '\0'])
 }
 
 /// The address with an ASCII domain. A local part outside ASCII would need SMTPUTF8 at every hop to
 /// the mailbox (RFC 6531); it is refused here instead of bouncing there.
-fn wire_address(raw: &str) -> Option<Address> {
+pub(super) fn wire_address(raw: &str) -> Option<Address> {
     if raw.contains(|c: char| c.is_control()) {
         return None;
     }
@@ -138,33 +128,6 @@ fn wire_address(raw: &str) -> Option<Address> {
         idna::domain_to_ascii(domain).ok()?
     };
     Address::new(user, domain).ok()
-}
-
-/// `Name <address>` or `address`.
-fn sender(raw: &str) -> Option<Mailbox> {
-    if has_breaks(raw) {
-        return None;
-    }
-    let raw = raw.trim();
-    let Some(open) = raw.strip_suffix('>').and_then(|rest| rest.rfind('<')) else {
-        return Some(Mailbox::new(None, wire_address(raw)?));
-    };
-    let address = raw.get(open + 1..raw.len() - 1)?;
-    let name = raw.get(..open)?.trim();
-    let name = name
-        .strip_prefix('"')
-        .and_then(|name| name.strip_suffix('"'))
-        .unwrap_or(name);
-    let name = (!name.is_empty()).then(|| name.to_owned());
-    Some(Mailbox::new(name, wire_address(address.trim())?))
-}
-
-fn system_time(at: Timestamp) -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_micros(u64::try_from(at.0).unwrap_or(0))
-}
-
-fn plain_header(name: &'static str, value: &str) -> HeaderValue {
-    HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned())
 }
 
 fn part(kind: ContentType, text: &str) -> Result<SinglePart, LetterError> {
@@ -182,19 +145,14 @@ fn part(kind: ContentType, text: &str) -> Result<SinglePart, LetterError> {
 /// Every line end as CRLF, also a lone CR.
 fn with_crlf(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 32 + 2);
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '\r' => {
-                if chars.peek() == Some(&'\n') {
-                    chars.next();
-                }
-                out.push_str("\r\n");
-            }
-            '\n' => out.push_str("\r\n"),
-            other => out.push(other),
-        }
+    let mut rest = text;
+    while let Some((line, after)) = rest.split_once(['\r', '\n']) {
+        out.push_str(line);
+        out.push_str("\r\n");
+        let is_pair = rest[line.len()..].starts_with("\r\n");
+        rest = if is_pair { &after[1..] } else { after };
     }
+    out.push_str(rest);
     if !out.ends_with("\r\n") {
         out.push_str("\r\n");
     }

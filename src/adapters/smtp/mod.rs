@@ -7,6 +7,7 @@
 pub mod bounce;
 mod classify;
 mod dial;
+mod frame;
 mod message;
 mod opening;
 mod pace;
@@ -22,6 +23,7 @@ mod wire;
 mod tests;
 
 pub use classify::{Answer, Stage, classify};
+pub use frame::Frames;
 pub use message::{Letter, LetterError, write_letter};
 pub use relay::SmtpRelay;
 pub use relay_url::{RelayUrl, RelayUrlError, Tls};

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::classify::{Answer, classify};
 use super::dial::TlsMaker;
+use super::frame::Frames;
 use super::message::{LetterError, write_letter};
 use super::pace::Pace;
 use super::pool::Pool;
@@ -31,6 +32,7 @@ pub struct SmtpRelay {
     target: Arc<Target>,
     pool: Pool,
     connections: usize,
+    frames: Frames,
 }
 
 impl SmtpRelay {
@@ -85,6 +87,15 @@ impl SmtpRelay {
             pool: Pool::new(Arc::clone(&target), connections),
             target,
             connections,
+            frames: Frames::default(),
+        })
+    }
+
+    fn prepare(&self, message: &Outbound) -> Result<Dispatch, LetterError> {
+        let letter = write_letter(message, &self.frames)?;
+        Ok(Dispatch {
+            commands: Commands::new(&letter.sender, &letter.recipient),
+            body: with_dots(&letter.bytes).map_err(|_bare| LetterError::Build)?,
         })
     }
 
@@ -142,20 +153,11 @@ const fn unsendable(error: LetterError) -> Outcome {
     Outcome::NotSent(Fault::Permanent { reason })
 }
 
-fn prepare(message: &Outbound) -> Result<Dispatch, LetterError> {
-    let letter = write_letter(message)?;
-    let body = with_dots(&letter.bytes).map_err(|_bare| LetterError::Build)?;
-    Ok(Dispatch {
-        commands: Commands::new(&letter.sender, &letter.recipient),
-        body,
-    })
-}
-
 #[async_trait]
 impl Gateway for SmtpRelay {
     async fn submit(&self, message: &Outbound, slot: Slot, deadline: Duration) -> Outcome {
         let until = Instant::now() + deadline;
-        match prepare(message) {
+        match self.prepare(message) {
             Ok(dispatch) => self.dispatch(&dispatch, slot, until).await,
             Err(error) => {
                 tracing::warn!(

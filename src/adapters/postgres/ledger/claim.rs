@@ -14,19 +14,20 @@ use crate::domain::time::Timestamp;
 use crate::ports::store::{Claim, Claimed, StoreError, Want};
 
 /// One statement: look, make an epoch if anything was found, take. `FOR UPDATE SKIP LOCKED` inside
-/// the materialized part keeps callers apart; the predicates are those of the index `delivery_due`
-/// to the letter. A worker that was taken for dead gets nothing.
+/// the materialized part keeps callers apart, and the rows where they are: they are taken by their
+/// place. The predicates are those of the index `delivery_due` to the letter. A worker that was taken
+/// for dead gets nothing.
 const CLAIM: &str = concat!(
     "WITH clock AS MATERIALIZED (SELECT ",
     now!(),
     " AS now), \
      found AS MATERIALIZED ( \
-        SELECT d.id \
+        SELECT d.ctid AS place \
         FROM unnest($2::int[], $3::smallint[], $4::bigint[], $5::bigint[]) \
             AS w (agency, lane, channel, most) \
         JOIN agency a ON a.no = w.agency AND a.stopped_at IS NULL \
         CROSS JOIN LATERAL ( \
-            SELECT id FROM delivery \
+            SELECT delivery.ctid FROM delivery \
             WHERE delivery.agency = w.agency AND delivery.lane = w.lane \
                 AND (id & 1) = w.channel AND state IN (4, 5) AND due <= (SELECT now FROM clock) \
             ORDER BY due, id LIMIT w.most FOR UPDATE SKIP LOCKED) d \
@@ -36,7 +37,7 @@ const CLAIM: &str = concat!(
         INSERT INTO claim (worker, at) SELECT $1, now FROM clock WHERE EXISTS (SELECT FROM found) \
         RETURNING id) \
      UPDATE delivery d SET state = 6, claim = made.id \
-     FROM made WHERE d.id = ANY (ARRAY(SELECT id FROM found)) \
+     FROM made WHERE d.ctid = ANY (ARRAY(SELECT place FROM found)) \
      RETURNING made.id, d.due, d.id, d.agency, d.lane, d.fixed, d.slot, d.attempts, \
         d.tries"
 );

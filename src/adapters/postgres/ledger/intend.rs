@@ -40,14 +40,14 @@ const NEW_BUCKETS: &str = "INSERT INTO bucket (name) SELECT unnest($1::text[]) \
 const SWITCH: &str = "UPDATE delivery d SET id = s.target \
     FROM unnest($1::bigint[], $2::bigint[]) AS s (id, target) WHERE d.id = s.id";
 
-/// The key of `try` has the last word on what is live.
+/// The key of `try` has the last word on what is live: if another try came since this one was judged,
+/// the batch is judged again (see [`Fault::is_collision`]).
 const WRITE: &str = "WITH paid AS (UPDATE bucket b SET tat = p.tat \
         FROM unnest($7::text[], $8::bigint[]) AS p (name, tat) WHERE b.name = p.name) \
     INSERT INTO try (delivery, slot, no, claim, gateway, intent_at) \
     SELECT t.delivery, t.slot, t.no, t.claim, $5, $6 \
     FROM unnest($1::bigint[], $2::smallint[], $3::int[], $4::bigint[]) \
-        AS t (delivery, slot, no, claim) \
-    ON CONFLICT DO NOTHING RETURNING delivery";
+        AS t (delivery, slot, no, claim)";
 
 pub(super) async fn intend(
     store: &PostgresStore,
@@ -102,7 +102,7 @@ async fn run(
         .collect();
     if !granted.is_empty() {
         cover(connection, batch, &mut granted, &mut verdict).await?;
-        write(connection, batch, &held, &slots, &mut granted, &mut verdict).await?;
+        write(connection, batch, &held, &slots, &granted).await?;
     }
     verdict.refused.sort_unstable_by_key(|(index, _)| *index);
     let intents = Intents {
@@ -201,11 +201,10 @@ async fn write(
     batch: &IntentBatch,
     held: &Held,
     slots: &BatchSlots,
-    granted: &mut Vec<Granted>,
-    verdict: &mut Verdict,
+    granted: &[Granted],
 ) -> Result<(), Fault> {
-    let new = granted.iter().filter(|g| !batch.entries[g.index].again);
-    let entries = || new.clone().map(|g| &batch.entries[g.index]);
+    let all = granted.iter().map(|g| &batch.entries[g.index]);
+    let entries = || all.clone().filter(|entry| !entry.again);
     let switched: Vec<_> = entries().filter(|e| target(e) != e.delivery).collect();
     if !switched.is_empty() {
         sqlx::query(SWITCH)
@@ -214,7 +213,7 @@ async fn write(
             .execute(&mut *connection)
             .await?;
     }
-    let written = sqlx::query(WRITE)
+    sqlx::query(WRITE)
         .bind(entries().map(|e| target(e).0).collect::<Vec<_>>())
         .bind(entries().map(|e| i16::from(e.slot)).collect::<Vec<_>>())
         .bind(entries().map(|e| int(e.attempt)).collect::<Vec<_>>())
@@ -229,22 +228,7 @@ async fn write(
                 .collect::<Vec<_>>(),
         )
         .bind(slots.tats.iter().map(|(_, tat)| tat.0).collect::<Vec<_>>())
-        .fetch_all(connection)
+        .execute(connection)
         .await?;
-    if written.len() == new.count() {
-        return Ok(());
-    }
-    let written: HashSet<i64> = written
-        .iter()
-        .map(|row| row.try_get(0))
-        .collect::<Result<_, _>>()?;
-    granted.retain(|g| {
-        let entry = &batch.entries[g.index];
-        let live = !entry.again && !written.contains(&target(entry).0);
-        if live {
-            verdict.refused.push((g.index, Refused::LiveTry));
-        }
-        !live
-    });
     Ok(())
 }

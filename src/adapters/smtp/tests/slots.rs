@@ -167,6 +167,32 @@ async fn a_relay_whose_connections_are_all_lent_is_as_quick_as_an_open_one() {
 }
 
 #[tokio::test]
+async fn a_relay_that_hangs_up_after_each_message_is_given_the_time_to_open_another() {
+    let opening = Duration::from_millis(80);
+    let slow = Rule::new(At::Banner, Act::Delay(opening));
+    let server = server(Script::default().with(slow)).await;
+    let relay = patient(&server, true);
+    let submit = async |position| {
+        let outcome = relay.submit(&hello(position), any_time(), AMPLE).await;
+        assert_eq!(outcome.as_str(), "accepted");
+    };
+    submit(0).await;
+    assert!(relay.lead() < opening, "its connection can be used again");
+    for position in 1..9 {
+        server.hang_up();
+        while server.connections().open > 0 {
+            tokio::task::yield_now().await;
+        }
+        submit(position).await;
+    }
+    assert!(relay.lead() >= opening, "{relay:?}");
+    for position in 9..18 {
+        submit(position).await;
+    }
+    assert!(relay.lead() < opening, "it does not hang up any more");
+}
+
+#[tokio::test]
 async fn a_long_text_is_written_before_the_slot_opens_even_if_it_is_open() {
     let server = server(Script::default()).await;
     let relay = patient(&server, true);
