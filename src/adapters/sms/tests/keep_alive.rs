@@ -47,6 +47,17 @@ async fn a_connection_that_dies_under_a_request_leaves_it_unknown() {
     }
 }
 
+/// Waits until both sides have seen the close.
+async fn closed(fake: &Fake) {
+    while fake.open() > 0 {
+        tokio::task::yield_now().await;
+    }
+    // One thread: after so many turns our side has seen it, too.
+    for _ in 0..200 {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
 async fn a_connection_closed_while_idle_is_replaced() {
     for kind in GatewayKind::ALL {
@@ -56,14 +67,36 @@ async fn a_connection_closed_while_idle_is_replaced() {
         for position in 0..20 {
             let outcome = submit(&*gateway, &message(position), PATIENT).await;
             assert_eq!(outcome.as_str(), "accepted", "{kind:?} {position}");
-            while fake.open() > 0 {
-                tokio::task::yield_now().await;
-            }
-            // One thread: after so many turns our side has seen the close, too.
-            for _ in 0..200 {
-                tokio::task::yield_now().await;
-            }
+            closed(&fake).await;
         }
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_that_closes_after_each_answer_is_given_the_time_to_connect() {
+    for kind in GatewayKind::ALL {
+        let good = reply(200, "", good_body(*kind));
+        let mut acts = vec![Act::Write(good.clone())];
+        acts.extend(vec![Act::WriteAndClose(good.clone()); 9]);
+        acts.push(Act::WriteLater(Duration::from_millis(300), good));
+        let fake = Fake::start(acts).await;
+        let gateway = gateway(*kind, &Settings::new("fake", fake.url()));
+        submit(&*gateway, &message(0), PATIENT).await;
+        let open = gateway.lead();
+        for position in 1..10 {
+            submit(&*gateway, &message(position), PATIENT).await;
+            closed(&fake).await;
+        }
+        let last = message(10);
+        let last = submit(&*gateway, &last, PATIENT);
+        let while_open = async {
+            while fake.open() == 0 {
+                tokio::task::yield_now().await;
+            }
+            gateway.lead()
+        };
+        let (_, lead) = tokio::join!(last, while_open);
+        assert!(lead > open, "{kind:?}: {lead:?}");
     }
 }
 
