@@ -115,7 +115,8 @@ CREATE TABLE bucket (
     paused_until  BIGINT
 ) WITH (fillfactor = 50);
 
--- What an address got lately. The key is a digest, the row goes when it is an hour old.
+-- What an address got lately. The key is a digest, the row goes when it is an hour old; no index knows
+-- when that is, so that noting one more is HOT.
 CREATE TABLE address_use (
     key           BYTEA PRIMARY KEY,
     times         BIGINT[] NOT NULL,             -- of the intents
@@ -124,7 +125,6 @@ CREATE TABLE address_use (
     latest        BIGINT NOT NULL,
     over_until    BIGINT                         -- what the latest asking was told; null: there was room
 ) WITH (fillfactor = 80);
-CREATE INDEX address_use_latest ON address_use (latest);
 
 -- What each agency used of its urgent quota, by minutes, as JSON (src/domain/urgent_quota.rs).
 CREATE TABLE urgent_use (

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use budstikke::adapters::postgres::{PostgresSettings, PostgresStore, migrate};
 use budstikke::domain::ids::{ClaimId, DeliveryId};
-use budstikke::ports::store::{Claim, StoreError, Workers};
+use budstikke::ports::store::{Claim, Refused, StoreError, Workers};
 
 use super::make;
 use super::on_postgres::{Database, world};
@@ -139,4 +139,38 @@ async fn an_intent_beside_somebody_who_lets_go_leaves_no_open_try_on_what_is_fre
                 .unwrap();
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs TEST_POSTGRES_URL"]
+async fn a_try_written_between_judging_and_writing_is_found_by_judging_again() {
+    /// Writes a try that nobody sees until somebody waits for it, ten seconds at most.
+    const WRITE: &str = "BEGIN;
+        INSERT INTO try (delivery, slot, no, claim, gateway, intent_at)
+            SELECT min(id), 0, 0, min(claim), 'other', 0 FROM delivery;
+        DO $$ BEGIN
+            FOR i IN 1..1000 LOOP
+                PERFORM pg_sleep(0.01);
+                EXIT WHEN EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+                    WHERE a.datname = current_database() AND NOT l.granted);
+            END LOOP;
+        END $$;
+        COMMIT";
+    const WRITTEN: &str = "SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event = 'PgSleep'";
+    let w = world().await;
+    let now = w.now().await;
+    w.accept(make::job("a").to(3).by(w.oslo, now)).await;
+    let worker = w.worker().await;
+    let claim = w.claim(worker, 3).await;
+    let intending = async {
+        while w.backend.count(WRITTEN).await == 0 {}
+        let entries = claim.deliveries.iter().map(|c| entry(claim.id, c));
+        w.store.intend(batch(entries.collect())).await.unwrap()
+    };
+    let (written, intents) = tokio::join!(w.backend.execute(WRITE), intending);
+    written.unwrap();
+    assert_eq!(intents.refused, [(0, Refused::LiveTry)]);
+    assert_eq!(intents.granted.len(), 2);
+    assert_eq!(w.backend.count("SELECT count(*) FROM try").await, 3);
 }

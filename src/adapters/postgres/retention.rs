@@ -70,8 +70,8 @@ const EVENTS: &str = "WITH head AS MATERIALIZED ( \
         ON CONFLICT (agency) DO UPDATE SET erased = GREATEST(p.erased, excluded.erased)) \
     DELETE FROM event e USING head h WHERE e.agency = h.agency AND e.sequence = h.sequence";
 
-/// Batches of addresses in one call at most.
-const ADDRESS_BATCHES: u32 = 100;
+/// Pages of addresses in one statement, some ten thousand rows: who asks for one of them waits.
+const ADDRESS_PAGES: i64 = 500;
 
 const GATEWAYS: &str = "DELETE FROM gateway_history WHERE at < $1";
 const WORKERS: &str = concat!(
@@ -104,11 +104,17 @@ const PAGE: [(&str, Duration); 3] = [
 ];
 const NOW: &str = concat!("SELECT ", now!());
 
+/// Page by page: an index by age would cost each message more than all of this. Who is just asking for
+/// an address keeps it.
 const ADDRESSES: &str = concat!(
-    "DELETE FROM address_use WHERE key IN (SELECT key FROM address_use WHERE latest < (SELECT ",
+    "DELETE FROM address_use WHERE ctid = ANY (ARRAY( \
+        SELECT ctid FROM address_use WHERE latest < (SELECT ",
     now!(),
-    ") - $1 ORDER BY latest LIMIT $2 FOR UPDATE SKIP LOCKED)"
+    ") - $1 AND ctid >= format('(%s,0)', $2::bigint)::tid \
+            AND ctid < format('(%s,0)', $2::bigint + $3::bigint)::tid \
+        FOR UPDATE SKIP LOCKED))"
 );
+const SIZE: &str = "SELECT pg_relation_size('address_use') / current_setting('block_size')::bigint";
 
 #[async_trait]
 impl Retention for PostgresStore {
@@ -129,12 +135,9 @@ impl Retention for PostgresStore {
         };
         let claims = sqlx::query(CLAIMS).bind(jobs * 100);
         self.execute(claims).await?;
-        // A busy hour leaves many more of these than jobs.
-        for _ in 0..ADDRESS_BATCHES {
-            let addresses = sqlx::query(ADDRESSES).bind(micros(KEEP)).bind(jobs * 100);
-            if self.execute(addresses).await? < u64::from(limit) * 100 {
-                break;
-            }
+        if erased.is_nothing() {
+            // Last, since all of them are looked through.
+            self.erase_addresses().await?;
         }
         self.execute(sqlx::query(WORKERS)).await?;
         self.execute(sqlx::query(GATEWAYS).bind(facts.0)).await?;
@@ -151,6 +154,24 @@ impl Retention for PostgresStore {
 }
 
 impl PostgresStore {
+    async fn erase_addresses(&self) -> Result<(), StoreError> {
+        let rows = self.fetch(sqlx::query(SIZE)).await?;
+        let Some(row) = rows.first() else {
+            return Ok(());
+        };
+        let pages: i64 = row.try_get(0).map_err(classify)?;
+        let mut first = 0;
+        while first < pages {
+            let addresses = sqlx::query(ADDRESSES)
+                .bind(micros(KEEP))
+                .bind(first)
+                .bind(ADDRESS_PAGES);
+            self.execute(addresses).await?;
+            first += ADDRESS_PAGES;
+        }
+        Ok(())
+    }
+
     async fn erase_kind(
         &self,
         statement: &'static str,

@@ -13,7 +13,7 @@ use crate::domain::time::{Timestamp, micros};
 /// order of the keys, so that two batches wait for each other in one order; who waited sees what
 /// the other noted. `over_until` tells what became of the try: null if there was room. The n-th
 /// newest of those that count is null if they are fewer, and so is the 0th.
-const ADMIT: &str = "INSERT INTO address_use AS a (key, times, texts, tries, latest) \
+const ADMIT: &str = "WITH asked AS (INSERT INTO address_use AS a (key, times, texts, tries, latest) \
     SELECT e.key, ARRAY[$4::bigint], ARRAY[e.text], ARRAY[e.try], $4 \
     FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) AS e (key, text, try) \
     ON CONFLICT (key) DO UPDATE SET (times, texts, tries, latest, over_until) = ( \
@@ -35,7 +35,8 @@ const ADMIT: &str = "INSERT INTO address_use AS a (key, times, texts, tries, lat
             ) AS until \
             FROM unnest(a.times, a.texts, a.tries) AS l (time, text, try) \
             WHERE l.time > $4 - $8::bigint AND l.try <> excluded.tries[1]) v) \
-    RETURNING a.key, a.over_until";
+    RETURNING a.key, a.over_until) \
+    SELECT key, over_until FROM asked WHERE over_until IS NOT NULL";
 
 /// Notes tries that are about to be written: index, whom and what, and who, in the order of the
 /// addresses, each address once. Answers those for which there is no room, and until when.
@@ -61,9 +62,7 @@ pub(super) async fn admit(
         .await?;
     let mut over = HashMap::new();
     for row in &rows {
-        let Some(until) = row.try_get::<Option<i64>, _>(1)? else {
-            continue;
-        };
+        let until: i64 = row.try_get(1)?;
         let key: &[u8] = row.try_get(0)?;
         let place = asks.binary_search_by(|(_, to, _)| to.address[..].cmp(key));
         if let Ok(place) = place {

@@ -10,12 +10,14 @@ use crate::domain::ids::{DeliveryId, JobNo, Position};
 use crate::ports::store::{IntentEntry, Refused};
 
 /// Why an entry may not be written, as one code: 1 fenced, or not as it was claimed; 2 a live try;
-/// 3 cancelled; 4 opened; 5 stopped; 0 none of these. Read after the clock of the slots: what is
-/// cancelled or stopped later than this leaves within the slots' reach or not at all, so no job has
-/// to be held. Claim and state are compared here and not in the join: there the planner may read all
-/// that is claimed, by `delivery_claim`, once for every entry. The few jobs and agencies are read
-/// once. Who asks again has a live try of this claim.
-const JUDGE: &str = "SELECT e.place, CASE \
+/// 3 cancelled; 4 opened; 5 stopped; 0 none of these; and who holds its cover. Of most entries there
+/// is neither to say, and nothing is said.
+///
+/// Read after the clock of the slots: what is cancelled or stopped later than this leaves within the
+/// slots' reach or not at all, so no job has to be held. Claim and state are compared here and not in
+/// the join: there the planner may read all that is claimed, by `delivery_claim`, once for every entry.
+/// The few jobs and agencies are read once. Who asks again has a live try of this claim.
+const JUDGE: &str = "SELECT place, code, holder FROM (SELECT e.place, CASE \
         WHEN d.id IS NULL OR d.state <> 6 OR d.claim IS DISTINCT FROM e.claim THEN 1 \
         WHEN e.again AND (SELECT TRUE FROM try t WHERE t.delivery = e.target \
             AND t.slot = e.slot AND t.freed = 0 AND t.no = e.attempt AND t.claim = e.claim \
@@ -32,13 +34,14 @@ const JUDGE: &str = "SELECT e.place, CASE \
             WHERE o.job = e.delivery >> 18 AND o.position = (e.delivery >> 4) & 16383) THEN 4 \
         WHEN d.agency IN (SELECT a.no FROM agency a WHERE a.stopped_at IS NOT NULL) \
             OR EXISTS (SELECT FROM fleet WHERE id = 1 AND stopped_at IS NOT NULL) THEN 5 \
-        ELSE 0 END, \
+        ELSE 0 END AS code, \
         CASE WHEN e.cover IS NOT NULL THEN (SELECT c.position FROM cover c \
-            WHERE c.job = e.delivery >> 18 AND c.key = e.cover) END \
+            WHERE c.job = e.delivery >> 18 AND c.key = e.cover) END AS holder \
     FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::bytea[], \
         $6::int[], $7::bool[]) \
         WITH ORDINALITY AS e (delivery, target, slot, claim, cover, attempt, again, place) \
-    LEFT JOIN delivery d ON d.id = e.delivery";
+    LEFT JOIN delivery d ON d.id = e.delivery OFFSET 0) judged \
+    WHERE code <> 0 OR holder IS NOT NULL";
 
 /// The key of a cover: the digest, and the occasion.
 pub(super) fn cover_key(entry: &IntentEntry) -> Option<Vec<u8>> {
@@ -84,7 +87,7 @@ pub(super) async fn judge(
         .bind(jobs)
         .fetch_all(connection)
         .await?;
-    let mut judged = vec![(1, None); entries.len()];
+    let mut judged = vec![(0, None); entries.len()];
     for row in &rows {
         let place = usize::try_from(row.try_get::<i64, _>(0)? - 1).unwrap_or(usize::MAX);
         if let Some(slot) = judged.get_mut(place) {
