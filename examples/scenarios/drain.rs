@@ -12,11 +12,13 @@ use crate::catalog::Figures;
 use crate::database::Database;
 use crate::rig::{Rig, Setup, Site};
 use crate::sinks::Sinks;
-use crate::usage::Usage;
+use crate::usage::{Usage, WORKER};
 use crate::worker::Worker;
 
 /// The longest that a drain may take.
 const LIMIT: Duration = Duration::from_secs(600);
+/// How often it is asked how far the events are; asking takes the database's time.
+const LOOK: Duration = Duration::from_millis(20);
 /// The events queue is emptied when it is longer, since it is bounded.
 const MANY_EVENTS: u32 = 40_000;
 
@@ -109,7 +111,7 @@ impl Drain {
         let mut workers = Vec::new();
         for number in 0..self.workers {
             let worker = Worker::start(rig, site, &format!("worker{number}"), "all")?;
-            usage.add("worker", worker.pid);
+            usage.add(WORKER, worker.pid);
             workers.push(worker);
         }
         let started = Instant::now();
@@ -189,7 +191,7 @@ pub(crate) async fn until_published(
                 broker.purge(EVENTS).await?;
             }
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        tokio::time::sleep(LOOK).await;
     }
 }
 
@@ -271,11 +273,14 @@ impl Figures {
         for (name, seconds) in used {
             self.cpu.insert(name, seconds * 1e6 / notifications);
         }
-        if let Some(worker) = self.cpu.get("worker").copied() {
+        if let Some(worker) = self.cpu.get(WORKER).copied() {
             self.put("worker_us", worker);
         }
-        if let Some(peak) = usage.peak.get("worker") {
-            self.put("memory", budstikke::cli::bench::processes::mebibytes(*peak));
+        if usage.peak > 0 {
+            self.put(
+                "memory",
+                budstikke::cli::bench::processes::mebibytes(usage.peak),
+            );
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::database::Database;
 use crate::drain::{Drain, declare, servers, until_published};
 use crate::rig::{Rig, Site};
 use crate::sinks::Sinks;
-use crate::usage::Usage;
+use crate::usage::{Usage, WORKER};
 use crate::worker::Worker;
 
 /// Recipients of each job in backlog and history.
@@ -73,7 +73,7 @@ async fn one(
     database.settle().await?;
     let mut usage = Usage::start(servers(rig, &sinks)?);
     let worker = Worker::start(rig, &site, "history", "all")?;
-    usage.add("worker", worker.pid);
+    usage.add(WORKER, worker.pid);
     let mut workers = vec![worker];
     let base = u64::from(finished) * u64::from(RECIPIENTS);
     let mut until = async |wanted| {

@@ -10,7 +10,7 @@ use crate::database::Database;
 use crate::drain::{Drain, declare, fill, servers};
 use crate::rig::{Rig, Site};
 use crate::sinks::Sinks;
-use crate::usage::Usage;
+use crate::usage::{Usage, WORKER};
 use crate::worker::Worker;
 
 const LIMIT: Duration = Duration::from_secs(300);
@@ -36,7 +36,7 @@ pub(crate) async fn run(rig: &Rig, jobs: u32, recipients: u32) -> anyhow::Result
     database.settle().await?;
     let mut usage = Usage::start(servers(rig, &sinks)?);
     let mut worker = Worker::start(rig, &site, "intake", "intake")?;
-    usage.add("worker", worker.pid);
+    usage.add(WORKER, worker.pid);
     let started = Instant::now();
     while broker.depth(JOBS).await? >= jobs {
         worker.is_alive()?;

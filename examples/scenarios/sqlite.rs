@@ -7,7 +7,7 @@ use crate::catalog::Figures;
 use crate::drain::Drain;
 use crate::rig::{Rig, Setup, Site};
 use crate::sinks::Sinks;
-use crate::usage::Usage;
+use crate::usage::{Usage, WORKER};
 use crate::worker::Worker;
 
 pub(crate) async fn run(rig: &Rig) -> anyhow::Result<Figures> {
@@ -63,7 +63,7 @@ pub(crate) async fn run(rig: &Rig) -> anyhow::Result<Figures> {
         .pids
         .iter()
         .map(|(name, pid)| ((*name).to_owned(), *pid));
-    let mut usage = Usage::start(pids.chain([("worker".to_owned(), worker.pid)]));
+    let mut usage = Usage::start(pids.chain([(WORKER.to_owned(), worker.pid)]));
     let report: Value = serde_json::from_str(&rig.call(&args, &setup).await?)?;
     usage.look();
     ensure!(

@@ -65,22 +65,32 @@ impl Look {
 
     /// What the process and all below it have used; `None` if it is not there.
     pub fn usage(&self, root: u32) -> Option<Usage> {
-        let tree = self.tree(root);
-        if tree.is_empty() {
-            return None;
-        }
-        let stats = || tree.iter().filter_map(|pid| self.0.get(pid));
-        #[expect(clippy::cast_precision_loss, reason = "centuries of CPU time")]
-        let cpu_seconds = stats().map(|stat| stat.ticks).sum::<u64>() as f64 / TICKS_PER_SECOND;
-        // A process alone shares with nobody here; asking for its share would cost it time.
-        let memory = match tree.as_slice() {
-            [_alone] => stats().map(|stat| stat.pages).sum::<u64>() * page_bytes(),
-            several => several.iter().map(|pid| proportional(*pid)).sum(),
-        };
         Some(Usage {
-            cpu_seconds,
-            memory,
+            cpu_seconds: self.cpu_seconds(root)?,
+            memory: self.memory(root)?,
         })
+    }
+
+    /// The CPU time of [`Self::usage`], in seconds.
+    pub fn cpu_seconds(&self, root: u32) -> Option<f64> {
+        #[expect(clippy::cast_precision_loss, reason = "centuries of CPU time")]
+        let seconds = |ticks: u64| ticks as f64 / TICKS_PER_SECOND;
+        self.sum(&self.tree(root), |stat| stat.ticks).map(seconds)
+    }
+
+    /// The memory of [`Self::usage`], in bytes.
+    pub fn memory(&self, root: u32) -> Option<u64> {
+        match self.tree(root).as_slice() {
+            [] => None,
+            // A process alone shares with nobody here; asking for its share would cost it time.
+            alone @ [_] => Some(self.sum(alone, |stat| stat.pages)? * page_bytes()),
+            several => Some(several.iter().map(|pid| proportional(*pid)).sum()),
+        }
+    }
+
+    fn sum(&self, pids: &[u32], of: impl Fn(&Stat) -> u64) -> Option<u64> {
+        let stats = pids.iter().filter_map(|pid| self.0.get(pid));
+        (!pids.is_empty()).then(|| stats.map(of).sum())
     }
 }
 
