@@ -167,6 +167,14 @@ impl Fleet {
         tries
     }
 
+    /// Stops the agency's traffic, or lets it go on.
+    pub async fn set_stopped(&self, stopped: bool) {
+        let deps = &self.workers[0].deps;
+        let oslo = deps.directory.numbers()[0];
+        let since = stopped.then(|| deps.clock.now());
+        deps.store.set_stopped(Some(oslo), since).await.unwrap();
+    }
+
     /// Ends all workers.
     pub async fn stop(self) {
         for worker in self.workers {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -90,5 +91,69 @@ async fn who_misses_a_slot_gets_another_one_for_the_same_try() {
     let tries = fleet.tries("job-sms-0").await;
     let slots: usize = submitted.iter().sum();
     assert!((40..slots).contains(&tries), "{tries} tries, {slots} slots");
+    fleet.stop().await;
+}
+
+/// Begins three seconds before its slots.
+#[derive(Debug, Default)]
+struct Deliberate {
+    begun: AtomicUsize,
+    ended: Arc<AtomicUsize>,
+}
+
+/// Counts one more when it is dropped.
+struct Ends(Arc<AtomicUsize>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl Gateway for Deliberate {
+    async fn submit(&self, _: &Outbound, slot: Slot, _: Duration) -> Outcome {
+        let _ends = Ends(Arc::clone(&self.ended));
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        slot.opened().await;
+        match slot.pass() {
+            Ok(()) => Outcome::Accepted {
+                provider_reference: None,
+            },
+            Err(_over) => Outcome::NotSent(Fault::Late),
+        }
+    }
+
+    async fn probe(&self, _: Duration) -> Result<String, String> {
+        Ok("here".to_owned())
+    }
+
+    fn concurrency(&self) -> usize {
+        64
+    }
+
+    fn lead(&self) -> Duration {
+        Duration::from_secs(3)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_stopped_while_the_gateway_gets_ready_never_leaves() {
+    let log = Log::listen();
+    let gateway = Arc::new(Deliberate::default());
+    let fleet = Fleet::start(1, |_| Routes {
+        sms: vec![route("deliberate", Arc::clone(&gateway) as _, 200.0, 1)],
+        email: Vec::new(),
+    })
+    .await;
+    fleet.submit("sms", 0, 5, "Brøyting i kveld").await;
+    let count = |of: &AtomicUsize| of.load(Ordering::SeqCst);
+    until("all get ready", || count(&gateway.begun) == 5).await;
+    assert_eq!(count(&gateway.ended), 0, "this machine stood still");
+    fleet.set_stopped(true).await;
+    until("all are broken off", || count(&gateway.ended) == 5).await;
+    assert_eq!(log.passed("deliberate"), []);
+    fleet.set_stopped(false).await;
+    until("all go on", || log.passed("deliberate").len() == 5).await;
     fleet.stop().await;
 }
