@@ -22,7 +22,7 @@ use super::give_back::give_back;
 use super::household::turns;
 use super::later::{bind, stuck};
 use super::letters::Decided;
-use super::people::{People, chunk_of};
+use super::people::{Begun, People, chunk_of};
 use super::ready::{Held, LoadedJob, ReadySet};
 use super::resolve::Resolver;
 use super::settle::Settler;
@@ -46,6 +46,7 @@ pub struct Claimer {
     settler: Settler,
     resolver: Resolver,
     texts: Mutex<KnownTexts>,
+    begun: Begun,
     busy: Mutex<HashSet<Pile>>,
     /// A claim failed, and its commit may have taken effect all the same.
     in_doubt: AtomicBool,
@@ -61,6 +62,7 @@ impl Claimer {
             settler,
             resolver,
             texts: Mutex::default(),
+            begun: Begun::default(),
             busy: Mutex::default(),
             in_doubt: AtomicBool::new(false),
         }
@@ -129,6 +131,7 @@ impl Claimer {
         self.resolver.tidy().await;
         self.find_strays().await;
         let now = self.deps.clock.monotonic();
+        (self.begun).forget_before(Monotonic(now.0.saturating_sub(micros_of(TIDY_EVERY))));
         let limit = Monotonic(now.0.saturating_sub(micros_of(self.deps.policy.hold_for)));
         let late = self.ready.drain_held_before(Some(limit));
         if late.is_empty() {
@@ -318,17 +321,17 @@ impl Claimer {
             .iter()
             .map(|c| chunk_of(c.delivery))
             .collect();
-        // The texts are in chunk 0.
-        chunks.extend(jobs.iter().map(|job| (*job, 0)));
         chunks.sort_unstable();
         chunks.dedup();
-        let (records, chunks) = self.deps.store.load(&jobs, &chunks).await?;
+        let (in_hand, missing) = self.begun.find(&chunks);
+        let (records, loaded) = self.deps.store.load(&jobs, &missing).await?;
         let jobs: HashMap<JobNo, Arc<LoadedJob>> = records
             .into_iter()
             .filter_map(|record| Some((record.no, self.loaded(record)?)))
             .collect();
-        let people = People::new(chunks);
         let since = self.deps.clock.monotonic();
+        let deliveries = claim.deliveries.iter().map(|c| c.delivery);
+        let people = People::new(deliveries, in_hand, loaded, &self.begun, since);
         let mut held = Vec::with_capacity(claim.deliveries.len());
         let mut lost = Vec::new();
         for claimed in &claim.deliveries {

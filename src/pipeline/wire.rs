@@ -195,15 +195,18 @@ impl Flight {
             .plus(self.deps.policy.slot_tolerance)
             .min(self.deps.alive_until());
         // Whoever begins first may have opened what the others, too, were given the time to open.
-        let begins = self.starts_at.minus(lead(route).max(self.lead));
+        let lead = lead(route);
+        let begins = self.starts_at.minus(lead.max(self.lead));
         clock.sleep_until(begins).await;
+        // Who begins later than this is hardly ready in time, and may lose a connection by it.
+        let begins = closes.minus(lead.min(self.lead));
         let permit = tokio::select! {
             biased;
             permit = self.line.request(&**clock) => permit,
-            () = clock.sleep_until(closes) => None,
+            () = clock.sleep_until(begins) => None,
         };
         let now = clock.monotonic();
-        let (Some(_permit), true) = (permit, now <= closes && !self.line.is_paused(now)) else {
+        let (Some(_permit), true) = (permit, now <= begins && !self.line.is_paused(now)) else {
             record::slot_forfeited(&route.name);
             return Err(if self.asks_again(now) {
                 Forfeited::Missed

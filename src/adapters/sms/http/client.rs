@@ -186,9 +186,9 @@ impl HttpClient {
         let mut request = Request::new(Whole::from(call.body.clone()));
         *request.method_mut() = call.method.clone();
         *request.uri_mut() = target(&call.url);
-        let headers = request.headers_mut();
-        headers.extend(self.headers.clone());
+        let mut headers = self.headers.clone();
         headers.extend(call.headers.clone());
+        *request.headers_mut() = headers;
         let response = connection.sender.send_request(request).await?;
         self.read(response).await
     }
