@@ -1,5 +1,5 @@
-//! The headers that the e-mails of a job have in common. They are written once, not once for each of
-//! thousands; nothing in them is about a recipient.
+//! The headers that e-mails have in common: those of a job, and of jobs of the same second. They are
+//! written once, not once for each of thousands; nothing in them is about a recipient.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use super::message::{LetterError, has_breaks, wire_address};
 use crate::domain::time::Timestamp;
 
-/// So many jobs and languages are under way through one relay at once, about.
+/// So many seconds, languages and agencies are under way through one relay at once, about.
 const KEPT: usize = 16;
 
 /// The headers in common.
@@ -20,7 +20,8 @@ const KEPT: usize = 16;
 pub(super) struct Frame {
     from: String,
     language: &'static str,
-    date: Timestamp,
+    /// Since 1970: `Date` is no more exact.
+    second: u64,
     /// Envelope sender: the address of From.
     pub(super) sender: String,
     /// What is behind its @.
@@ -30,19 +31,20 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    fn write(from: &str, language: &'static str, date: Timestamp) -> Result<Self, LetterError> {
+    fn write(from: &str, language: &'static str, second: u64) -> Result<Self, LetterError> {
         let mailbox = sender(from).ok_or(LetterError::Sender)?;
         let (sender, domain) = (mailbox.email.to_string(), mailbox.email.domain().to_owned());
         let mut headers = Headers::new();
         headers.set(From::from(Mailboxes::from(mailbox)));
-        headers.set(Date::new(system_time(date)));
+        let date = SystemTime::UNIX_EPOCH + Duration::from_secs(second);
+        headers.set(Date::new(date));
         headers.insert_raw(plain_header("Auto-Submitted", "auto-generated"));
         headers.insert_raw(plain_header("Content-Language", language));
         headers.set(MIME_VERSION_1_0);
         Ok(Self {
             from: from.to_owned(),
             language,
-            date,
+            second,
             sender,
             domain,
             headers: headers.to_string(),
@@ -64,14 +66,15 @@ impl Frames {
         language: &'static str,
         date: Timestamp,
     ) -> Result<Arc<Frame>, LetterError> {
+        let second = u64::try_from(date.0 / 1_000_000).unwrap_or(0);
         let mut latest = self.latest.lock();
         let same = |frame: &&Arc<Frame>| {
-            (frame.date, frame.language, frame.from.as_str()) == (date, language, from)
+            (frame.second, frame.language, frame.from.as_str()) == (second, language, from)
         };
         if let Some(frame) = latest.iter().find(same) {
             return Ok(Arc::clone(frame));
         }
-        let frame = Arc::new(Frame::write(from, language, date)?);
+        let frame = Arc::new(Frame::write(from, language, second)?);
         latest.truncate(KEPT - 1);
         latest.push_front(Arc::clone(&frame));
         Ok(frame)
@@ -97,10 +100,6 @@ fn sender(raw: &str) -> Option<Mailbox> {
     Some(Mailbox::new(name, wire_address(address.trim())?))
 }
 
-fn system_time(at: Timestamp) -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_micros(u64::try_from(at.0).unwrap_or(0))
-}
-
 fn plain_header(name: &'static str, value: &str) -> HeaderValue {
     HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned())
 }
@@ -110,11 +109,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_e_mails_of_a_job_share_one_frame_and_those_of_another_have_their_own() {
+    fn the_e_mails_of_a_second_share_one_frame_and_those_of_others_have_their_own() {
         let frames = Frames::default();
         let of = |from, language, at| frames.of(from, language, Timestamp(at)).expect("a frame");
         let first = of("Oslo <a@oslo.example>", "nb", 0);
-        assert!(Arc::ptr_eq(&first, &of("Oslo <a@oslo.example>", "nb", 0)));
+        let later = of("Oslo <a@oslo.example>", "nb", 999_999);
+        assert!(Arc::ptr_eq(&first, &later));
         let others = [
             of("Bergen <a@oslo.example>", "nb", 0),
             of("Oslo <a@oslo.example>", "nn", 0),
