@@ -12,7 +12,6 @@ use crate::domain::ids::JobNo;
 use crate::domain::job::KnownTexts;
 use crate::domain::kinds::{Channel, Lane};
 use crate::domain::opt_out::OptedOut;
-use crate::ports::clock::Monotonic;
 use crate::ports::store::{Claim, JobRecord, StoreError, Want};
 use crate::telemetry::record;
 
@@ -22,7 +21,7 @@ use super::give_back::give_back;
 use super::household::turns;
 use super::later::{bind, stuck};
 use super::letters::Decided;
-use super::people::{Begun, People, chunk_of};
+use super::people::{Begun, chunk_of};
 use super::ready::{Held, LoadedJob, ReadySet};
 use super::resolve::Resolver;
 use super::settle::Settler;
@@ -131,8 +130,8 @@ impl Claimer {
         self.resolver.tidy().await;
         self.find_strays().await;
         let now = self.deps.clock.monotonic();
-        (self.begun).forget_before(Monotonic(now.0.saturating_sub(micros_of(TIDY_EVERY))));
-        let limit = Monotonic(now.0.saturating_sub(micros_of(self.deps.policy.hold_for)));
+        self.begun.forget_before(now.minus(TIDY_EVERY));
+        let limit = now.minus(self.deps.policy.hold_for);
         let late = self.ready.drain_held_before(Some(limit));
         if late.is_empty() {
             return;
@@ -331,7 +330,7 @@ impl Claimer {
             .collect();
         let since = self.deps.clock.monotonic();
         let deliveries = claim.deliveries.iter().map(|c| c.delivery);
-        let people = People::new(deliveries, in_hand, loaded, &self.begun, since);
+        let people = self.begun.people(deliveries, in_hand, loaded, since);
         let mut held = Vec::with_capacity(claim.deliveries.len());
         let mut lost = Vec::new();
         for claimed in &claim.deliveries {
@@ -383,8 +382,4 @@ impl Claimer {
             name,
         }))
     }
-}
-
-fn micros_of(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

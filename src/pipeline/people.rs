@@ -50,6 +50,30 @@ impl Begun {
         (found, missing)
     }
 
+    /// The recipients of claimed deliveries, whose chunks were found here or loaded now. What was loaded
+    /// is kept if more of it is to come.
+    pub(super) fn people(
+        &self,
+        deliveries: impl Iterator<Item = DeliveryId>,
+        found: Vec<Arc<Chunk>>,
+        loaded: Vec<Chunk>,
+        now: Monotonic,
+    ) -> People {
+        let mut claimed: HashMap<(JobNo, u16), usize> = HashMap::new();
+        for delivery in deliveries {
+            *claimed.entry(chunk_of(delivery)).or_default() += 1;
+        }
+        let loaded: Vec<_> = loaded.into_iter().map(Arc::new).collect();
+        for chunk in &loaded {
+            let count = claimed.get(&(chunk.job, chunk.no));
+            self.keep(chunk, count.copied().unwrap_or_default(), now);
+        }
+        let chunks = found.into_iter().chain(loaded);
+        People {
+            chunks: chunks.map(|c| ((c.job, c.no), c)).collect(),
+        }
+    }
+
     /// Keeps a chunk of which `claimed` recipients were claimed, if there are more.
     fn keep(&self, chunk: &Arc<Chunk>, claimed: usize, now: Monotonic) {
         if claimed < chunk.references.len() {
@@ -71,29 +95,6 @@ pub(super) struct People {
 }
 
 impl People {
-    /// Those of `found` and `loaded`; what was loaded is kept in `begun` if more of it is to come.
-    pub(super) fn new(
-        deliveries: impl Iterator<Item = DeliveryId>,
-        found: Vec<Arc<Chunk>>,
-        loaded: Vec<Chunk>,
-        begun: &Begun,
-        now: Monotonic,
-    ) -> Self {
-        let mut claimed: HashMap<(JobNo, u16), usize> = HashMap::new();
-        for delivery in deliveries {
-            *claimed.entry(chunk_of(delivery)).or_default() += 1;
-        }
-        let loaded: Vec<_> = loaded.into_iter().map(Arc::new).collect();
-        for chunk in &loaded {
-            let count = claimed.get(&(chunk.job, chunk.no));
-            begun.keep(chunk, count.copied().unwrap_or_default(), now);
-        }
-        let chunks = found.into_iter().chain(loaded);
-        Self {
-            chunks: chunks.map(|c| ((c.job, c.no), c)).collect(),
-        }
-    }
-
     pub(super) fn of(&self, delivery: DeliveryId) -> Option<Recipient> {
         let chunk = self.chunks.get(&chunk_of(delivery))?;
         let index = usize::from(delivery.position() % CHUNK_SIZE);
@@ -148,7 +149,7 @@ mod tests {
         let (some, whole) = ([delivery(1, 0)], [0, 1, 2].map(|n| delivery(2, n)));
         let both = some.into_iter().chain(whole);
         let loaded = vec![chunk(1), chunk(2)];
-        let people = People::new(both, Vec::new(), loaded, &begun, Monotonic(7));
+        let people = begun.people(both, Vec::new(), loaded, Monotonic(7));
         assert!(people.of(delivery(2, 2)).is_some());
         let wanted = [(JobNo(1), 0), (JobNo(2), 0)];
         let (found, missing) = begun.find(&wanted);

@@ -199,14 +199,14 @@ impl Flight {
         let begins = self.starts_at.minus(lead.max(self.lead));
         clock.sleep_until(begins).await;
         // Who begins later than this is hardly ready in time, and may lose a connection by it.
-        let begins = closes.minus(lead.min(self.lead));
+        let too_late = closes.minus(lead.min(self.lead));
         let permit = tokio::select! {
             biased;
             permit = self.line.request(&**clock) => permit,
-            () = clock.sleep_until(begins) => None,
+            () = clock.sleep_until(too_late) => None,
         };
         let now = clock.monotonic();
-        let (Some(_permit), true) = (permit, now <= begins && !self.line.is_paused(now)) else {
+        let (Some(_permit), true) = (permit, now <= too_late && !self.line.is_paused(now)) else {
             record::slot_forfeited(&route.name);
             return Err(if self.asks_again(now) {
                 Forfeited::Missed

@@ -24,6 +24,16 @@ use tokio_util::task::TaskTracker;
 /// The most that anything here is waited for.
 pub const LIMIT: Duration = Duration::from_secs(60);
 
+/// The message leaves, if its slot is not over.
+pub fn leave(slot: Slot) -> Outcome {
+    match slot.pass() {
+        Ok(()) => Outcome::Accepted {
+            provider_reference: None,
+        },
+        Err(_over) => Outcome::NotSent(Fault::Late),
+    }
+}
+
 /// A gateway that takes so long before and after the point of no return.
 #[derive(Debug)]
 pub struct Paced {
@@ -37,13 +47,11 @@ impl Gateway for Paced {
     async fn submit(&self, _: &Outbound, slot: Slot, _: Duration) -> Outcome {
         tokio::time::sleep(self.before).await;
         slot.opened().await;
-        if slot.pass().is_err() {
-            return Outcome::NotSent(Fault::Late);
+        let outcome = leave(slot);
+        if outcome != Outcome::NotSent(Fault::Late) {
+            tokio::time::sleep(self.after).await;
         }
-        tokio::time::sleep(self.after).await;
-        Outcome::Accepted {
-            provider_reference: None,
-        }
+        outcome
     }
 
     async fn probe(&self, _: Duration) -> Result<String, String> {

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use budstikke::domain::ids::DeliveryId;
-use budstikke::domain::outcome::{Fault, Outcome};
+use budstikke::domain::outcome::Outcome;
 use budstikke::pipeline::deps::Routes;
 use budstikke::ports::gateway::{Gateway, Outbound};
 use budstikke::ports::slot::Slot;
 use parking_lot::Mutex;
 
 use crate::bound::{Log, assert_bound};
-use crate::fleet::{Fleet, Paced, route, until};
+use crate::fleet::{Fleet, Paced, leave, route, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_that_needs_longer_than_slots_reach_ahead_gets_everything_all_the_same() {
@@ -55,12 +55,7 @@ impl Gateway for Hesitant {
         } else {
             slot.opened().await;
         }
-        match slot.pass() {
-            Ok(()) => Outcome::Accepted {
-                provider_reference: None,
-            },
-            Err(_over) => Outcome::NotSent(Fault::Late),
-        }
+        leave(slot)
     }
 
     async fn probe(&self, _: Duration) -> Result<String, String> {
@@ -116,12 +111,7 @@ impl Gateway for Deliberate {
         let _ends = Ends(Arc::clone(&self.ended));
         self.begun.fetch_add(1, Ordering::SeqCst);
         slot.opened().await;
-        match slot.pass() {
-            Ok(()) => Outcome::Accepted {
-                provider_reference: None,
-            },
-            Err(_over) => Outcome::NotSent(Fault::Late),
-        }
+        leave(slot)
     }
 
     async fn probe(&self, _: Duration) -> Result<String, String> {

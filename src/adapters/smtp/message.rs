@@ -57,7 +57,8 @@ pub enum LetterError {
     Build,
 }
 
-/// Writes the e-mail of `outbound`; the headers of its job are among `frames`, or written now.
+/// Writes the e-mail of `outbound`; the headers that it shares with others are among
+/// `frames`, or written now.
 ///
 /// # Errors
 /// [`LetterError`] if it could never be sent as it is.

@@ -32,8 +32,8 @@ pub trait Retention: Send + Sync {
     /// addresses of jobs settled before `texts`; identity numbers before `identities`; whole jobs
     /// with deliveries, tries and chunks before `facts`; events older than `events` that are
     /// published or have no broker. Also dead workers, claims nobody holds, the gateways' history
-    /// before `facts`, parked receipts older than seven days, what addresses got more than an hour
-    /// ago, and cover keys of erased jobs. What is erased MUST NOT be found in
+    /// before `facts`, parked receipts older than seven days, cover keys of erased jobs, and, at the
+    /// latest when nothing else is left, what addresses got more than an hour ago. What is erased MUST NOT be found in
     /// the database's files afterwards (SQLite: `secure_delete`, and the write-ahead log is
     /// truncated).
     ///
