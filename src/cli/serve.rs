@@ -48,9 +48,6 @@ impl Serve {
         for warning in config.warnings() {
             tracing::warn!("{warning}");
         }
-        if config.agency.is_empty() {
-            tracing::warn!("no [[agency]] is configured: nobody can enqueue anything");
-        }
         if self.migrate {
             process::migrate(&config)
                 .await
