@@ -97,6 +97,10 @@ pub(crate) const ALL: &[Scenario] = &[
         "intake-large",
         "jobs of 10,000 recipients stored from a filled queue, nothing sent",
     ),
+    scenario(
+        "intake-mixed",
+        "the same behind 5,000 jobs of one recipient",
+    ),
     scenario("sqlite", "SQLite, jobs of 1,000 recipients over HTTP"),
     scenario("startup", "from start to ready with a migrated database"),
     Scenario {
@@ -193,7 +197,7 @@ pub(crate) fn measures(scenario: &Scenario) -> Vec<Measure> {
             measure("rate", "jobs", "/s", Goal::AtLeast(12_000.0)),
             worker(Goal::Told),
         ],
-        "intake-large" => vec![
+        "intake-large" | "intake-mixed" => vec![
             measure("rate", "recipients", "/s", Goal::Told),
             worker(Goal::Told),
             MEMORY,
@@ -248,6 +252,7 @@ pub(crate) fn choose(names: &[String], quick: bool) -> anyhow::Result<Vec<&'stat
 pub(crate) async fn run(scenario: &Scenario, rig: &Rig) -> anyhow::Result<Figures> {
     let jobs = if rig.quick { 10_000 } else { 20_000 };
     let w1 = Drain { jobs, ..Drain::W1 };
+    let large = if rig.quick { 60 } else { 300 };
     match scenario.name {
         "w1" => w1.run(rig).await,
         "w1-all" => {
@@ -277,8 +282,9 @@ pub(crate) async fn run(scenario: &Scenario, rig: &Rig) -> anyhow::Result<Figure
         }
         "fleet" => drain::fleet(rig).await,
         "latency" => latency::run(rig).await,
-        "intake" => intake::run(rig, if rig.quick { 20_000 } else { 50_000 }, 1).await,
-        "intake-large" => intake::run(rig, if rig.quick { 60 } else { 300 }, 10_000).await,
+        "intake" => intake::run(rig, &[(if rig.quick { 20_000 } else { 50_000 }, 1)]).await,
+        "intake-large" => intake::run(rig, &[(large, 10_000)]).await,
+        "intake-mixed" => intake::run(rig, &[(5_000, 1), (large, 10_000)]).await,
         "sqlite" => sqlite::run(rig).await,
         "startup" => startup::run(rig).await,
         "history" => history::run(rig).await,

@@ -15,9 +15,9 @@ use crate::worker::Worker;
 
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// So many jobs of so many recipients. The rate is that of jobs or, where they have several, of
+/// Jobs that wait one behind the other, so many of so many recipients each. The rate is that of their
 /// recipients.
-pub(crate) async fn run(rig: &Rig, jobs: u32, recipients: u32) -> anyhow::Result<Figures> {
+pub(crate) async fn run(rig: &Rig, piles: &[(u32, u32)]) -> anyhow::Result<Figures> {
     let sinks = Sinks::cheap(rig).await?;
     let mut database = Database::fresh(rig).await?;
     let broker = Broker::connect(rig).await?;
@@ -32,7 +32,10 @@ pub(crate) async fn run(rig: &Rig, jobs: u32, recipients: u32) -> anyhow::Result
         connections: 4,
     };
     declare(rig, &site).await?;
-    fill(rig, jobs, recipients).await?;
+    for (jobs, recipients) in piles {
+        fill(rig, *jobs, *recipients).await?;
+    }
+    let jobs: u32 = piles.iter().map(|(jobs, _)| jobs).sum();
     database.settle().await?;
     let mut usage = Usage::start(servers(rig, &sinks)?);
     let mut worker = Worker::start(rig, &site, "intake", "intake")?;
@@ -59,7 +62,10 @@ pub(crate) async fn run(rig: &Rig, jobs: u32, recipients: u32) -> anyhow::Result
     worker.stop().await?;
     broker.close().await?;
     let mut figures = Figures::default();
-    let stored = f64::from(jobs) * f64::from(recipients);
+    let stored = piles
+        .iter()
+        .map(|(jobs, recipients)| f64::from(*jobs) * f64::from(*recipients))
+        .sum();
     figures.put("rate", stored / seconds);
     figures.shares(&usage, stored);
     Ok(figures)

@@ -14,7 +14,7 @@ section! {
         /// Certificate authorities (PEM) trusted besides those of the machine.
         ca_file: Option<PathBuf>,
         /// Messages fetched ahead per queue and not acknowledged yet, at most; fewer of large ones.
-        prefetch: u32 [1, 2_000] = 256,
+        prefetch: u32 [1, 2_000] = 1_000,
         /// How often broker and worker tell each other that they live.
         heartbeat: Duration [Duration::from_secs(1), Duration::from_secs(600)]
             = Duration::from_secs(10),

@@ -74,7 +74,8 @@ pub enum SourceError {
 /// A stream of messages.
 #[async_trait]
 pub trait JobSource: Send + Sync + std::fmt::Debug {
-    /// The next messages: waits for at least one, then gives all that have arrived, at most `limit`.
+    /// The next messages: waits for at least one, then gives all that have arrived, at most `limit`
+    /// and fewer of large ones.
     ///
     /// MUST reconnect by itself for ever, with back-off; MUST stop fetching when
     /// [`Self::pause`]d. `Ok` with an empty list means that [`Self::stop`] was called and nothing is

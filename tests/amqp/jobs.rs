@@ -142,6 +142,35 @@ async fn small_and_large_jobs_in_turn_arrive_once_each_in_their_order() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs TEST_AMQP_URL"]
+async fn more_large_jobs_behind_small_ones_than_there_is_room_for_arrive_all_the_same() {
+    let mut broker = Broker::new("room");
+    let user = broker.user("oslo");
+    let worker = Worker::ready(&broker.url(), broker.topology(&["oslo"])).await;
+    let client = AmqpClient::connect(settings(&broker.url_of(&user)), agency_id("oslo"), LIMIT)
+        .await
+        .unwrap();
+    let small: Vec<_> = (0..100).map(|_| job(Lane::Normal, "{}")).collect();
+    client.submit(&small, |_| {}).await.unwrap();
+    // By now a hundred are asked for, and all of those that come next are large.
+    let held = worker.take(small.len()).await;
+    let pad = "x".repeat(1_000_000);
+    let large: Vec<_> = (0..100)
+        .map(|n| job(Lane::Normal, &format!("{n} {pad}")))
+        .collect();
+    client.submit(&large, |_| {}).await.unwrap();
+    worker.ack(held).await;
+    for n in 0..large.len() {
+        let next = worker.take_one().await;
+        let text = std::str::from_utf8(&next.body).unwrap();
+        assert_eq!(text.split(' ').next().unwrap(), n.to_string());
+        worker.ack(vec![next]).await;
+    }
+    broker.until_gone("budstikke.jobs.oslo.normal").await;
+    worker.jobs.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs TEST_AMQP_URL"]
 async fn of_large_jobs_few_are_fetched_ahead() {
     let mut broker = Broker::new("large");
     let user = broker.user("oslo");

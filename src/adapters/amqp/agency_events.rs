@@ -35,7 +35,7 @@ impl AgencyEvents {
     /// # Errors
     /// [`AmqpError`]: no broker, no such queue, or no permission to read it.
     pub async fn connect(settings: AmqpSettings, agency: &AgencyId) -> Result<Self, AmqpError> {
-        let connection = connect(&settings, "bench", Traffic::Foreign).await?;
+        let connection = connect(&settings, "bench", Traffic::Foreign(None)).await?;
         let queue = names::events_queue(agency);
         let refused = |error| explain(&settings, format!("queue {queue}"), error);
         let channel = connection.create_channel().await.map_err(refused)?;

@@ -1,8 +1,8 @@
 //! How many messages of one queue the broker may send ahead, going by how large they are.
 
-/// What should wait in memory at most, in bytes of bodies, over all queues. It is aimed at: of small
-/// messages that are followed by large ones at once, once as many as were asked for may come.
-const ROOM: f64 = 32.0 * 1024.0 * 1024.0;
+/// What should wait in memory at most, in bytes of bodies, over all queues. It is aimed at: when small
+/// messages are followed by large ones at once, [`super::in_hand`] keeps the rest out.
+pub(super) const ROOM: usize = 32 * 1024 * 1024;
 
 /// So many are asked for as long as nothing is known of their size, and so many are looked at before
 /// more are.
@@ -53,7 +53,7 @@ impl Appetite {
 
     /// Another number that should be asked for from now on: half or double of what is, at least.
     pub(super) fn changed(&self) -> Option<Self> {
-        let room = ROOM / self.queues / self.mean.max(1.0);
+        let room = ROOM as f64 / self.queues / self.mean.max(1.0);
         let ideal = room.clamp(1.0, f64::from(self.most)) as u16;
         let more = self.seen >= FIRST.min(self.most)
             && (ideal >= self.now.saturating_mul(2) || (ideal == self.most && self.now < ideal));

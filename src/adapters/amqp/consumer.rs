@@ -10,7 +10,7 @@ use tracing::warn;
 
 use super::error::AmqpError;
 use super::handle::Office;
-use super::link::{Link, LinkState, Traffic, keep};
+use super::link::{Link, LinkState, keep};
 use super::publisher::Publisher;
 use super::sender::Directory;
 use super::session::{ConsumerSession, Mode, Shared};
@@ -24,15 +24,15 @@ use crate::ports::job_source::{Handle, Incoming, JobSource, SourceError};
 const APPLY_LIMIT: Duration = Duration::from_secs(10);
 
 /// How many messages the broker sends ahead per queue, 1–2,000 (the most that a quorum queue
-/// allows). 100–300 give the full throughput. Of large ones fewer are asked for, so that their bodies
-/// take about 32 MiB in all queues, going by what came lately; all of it comes again after a
-/// disturbance.
+/// allows). Twice what intake stores at once: the one half comes while the other is being stored.
+/// Of large ones fewer are asked for, so that their bodies take about 32 MiB in all queues, going by
+/// what came lately; all of it comes again after a disturbance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Prefetch(pub u16);
 
 impl Default for Prefetch {
     fn default() -> Self {
-        Self(256)
+        Self(1_000)
     }
 }
 
@@ -66,15 +66,12 @@ impl AmqpJobs {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let directory = Directory::new(topology.agencies(), settings.user());
-        let shared = Arc::new(Shared::new(Link::new(
-            settings,
-            "consumer",
-            Traffic::Foreign,
-        )));
+        let shared = Arc::new(Shared::new(Link::new(settings, "consumer")));
         let session = ConsumerSession {
             shared: Arc::clone(&shared),
             topology,
             prefetch: prefetch.0.clamp(1, 2_000),
+            in_hand: Arc::default(),
         };
         tokio::spawn(keep(shared.link.clone(), session));
         Self {
@@ -92,14 +89,15 @@ impl AmqpJobs {
             return;
         }
         let full = limit.min(self.shared.ahead.load(Ordering::Relaxed));
-        let mut seen = self.shared.waiting();
+        let (mut seen, mut is_full) = self.shared.waiting(full);
         let mut quiet = 0;
         for _ in 0..STEPS {
-            if seen >= full || quiet == QUIET {
+            if is_full || quiet == QUIET {
                 return;
             }
             tokio::time::sleep(STEP).await;
-            let waiting = self.shared.waiting();
+            let waiting;
+            (waiting, is_full) = self.shared.waiting(full);
             quiet = if waiting > seen { 0 } else { quiet + 1 };
             seen = waiting;
         }

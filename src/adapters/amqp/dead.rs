@@ -33,7 +33,7 @@ impl DeadLetters {
     /// # Errors
     /// [`AmqpError`].
     pub async fn connect(settings: AmqpSettings) -> Result<Self, AmqpError> {
-        let connection = connect(&settings, "dead letters", Traffic::Foreign).await?;
+        let connection = connect(&settings, "dead letters", Traffic::Foreign(None)).await?;
         Ok(Self {
             settings,
             connection,

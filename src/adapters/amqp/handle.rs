@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::events::PERSISTENT;
+use super::in_hand::Body;
 use super::ledger::{Frame, Ledger, Verdict};
 use super::names;
 use super::publisher::{Message, Publisher, Receipt};
@@ -154,7 +155,7 @@ pub(super) struct Arrived {
     properties: BasicProperties,
     body: Bytes,
     /// Counted until it is settled.
-    _open: OneUnsettled,
+    _counted: (OneUnsettled, Body),
 }
 
 impl Arrived {
@@ -162,7 +163,7 @@ impl Arrived {
         origin: Arc<Origin>,
         tags: Arc<Tags>,
         delivery: Delivery,
-        open: OneUnsettled,
+        counted: (OneUnsettled, Body),
     ) -> Self {
         Self {
             origin,
@@ -172,12 +173,17 @@ impl Arrived {
             routing_key: delivery.routing_key,
             properties: delivery.properties,
             body: delivery.data.into(),
-            _open: open,
+            _counted: counted,
         }
     }
 
     pub(super) fn lane(&self) -> Lane {
         self.origin.lane
+    }
+
+    /// Of its body, in bytes.
+    pub(super) fn size(&self) -> usize {
+        self.body.len()
     }
 
     /// Judges the sender and hands the message out.

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::error::{ACCESS_REFUSED, AmqpError, NOT_ALLOWED, reply};
+use super::in_hand::InHand;
 use super::settings::AmqpSettings;
 use super::sieve;
 
@@ -36,10 +37,10 @@ const GOOD_SESSION: Duration = Duration::from_secs(5);
 const WARN_EVERY: u32 = 12;
 
 /// Whose messages the broker sends us over a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Traffic {
-    /// Agencies': through the [`sieve`].
-    Foreign,
+    /// Agencies': through the [`sieve`], and no more than there is room for if it is counted.
+    Foreign(Option<Arc<InHand>>),
     /// Our own that no queue took, if any: straight.
     Own,
 }
@@ -65,18 +66,16 @@ pub(super) struct Link {
     pub(super) settings: AmqpSettings,
     /// For the broker's list of connections and our log.
     pub(super) purpose: &'static str,
-    traffic: Traffic,
     state: watch::Sender<LinkState>,
     /// Cancelled: end for good.
     pub(super) stop: CancellationToken,
 }
 
 impl Link {
-    pub(super) fn new(settings: AmqpSettings, purpose: &'static str, traffic: Traffic) -> Self {
+    pub(super) fn new(settings: AmqpSettings, purpose: &'static str) -> Self {
         Self {
             settings,
             purpose,
-            traffic,
             state: watch::Sender::new(LinkState::Connecting(None)),
             stop: CancellationToken::new(),
         }
@@ -130,6 +129,9 @@ impl Link {
 /// What is done over one connection.
 #[async_trait]
 pub(super) trait Session: Send {
+    /// What comes over the next connection.
+    fn traffic(&mut self) -> Traffic;
+
     /// Works until the connection breaks (`Err`) or it is asked to end (`Ok`); calls
     /// [`Link::set`] with [`LinkState::Ready`] when all is set up.
     async fn run(&mut self, connection: &Connection, link: &Link) -> Result<(), AmqpError>;
@@ -183,7 +185,7 @@ pub(super) async fn keep(link: Link, mut session: impl Session) {
 }
 
 async fn one_session(link: &Link, session: &mut impl Session) -> Result<(), AmqpError> {
-    let connecting = connect(&link.settings, link.purpose, link.traffic);
+    let connecting = connect(&link.settings, link.purpose, session.traffic());
     let Some(connection) = link.stop.run_until_cancelled(connecting).await else {
         return Ok(());
     };
@@ -248,10 +250,10 @@ pub(super) async fn connect(
                     return Err(std::io::Error::new(std::io::ErrorKind::TimedOut, late).into());
                 }
             };
-            if traffic == Traffic::Own {
+            let Traffic::Foreign(in_hand) = &traffic else {
                 return Ok(broker);
-            }
-            let sieve = sieve::through(broker, &carrier).await?;
+            };
+            let sieve = sieve::through(broker, &carrier, in_hand.clone()).await?;
             let mut here = uri.clone();
             here.scheme = AMQPScheme::AMQP;
             here.authority.host = sieve.ip().to_string();

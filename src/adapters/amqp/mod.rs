@@ -9,6 +9,7 @@
 //! | [`sieve`] | what of the broker's words may not reach the library |
 //! | [`sender`], [`raw`] | who sent a message: pure |
 //! | [`appetite`] | how many messages are asked for ahead, by their size: pure |
+//! | [`in_hand`] | how much of them is read |
 //! | [`ledger`] | which acknowledgements may be one frame: pure |
 //! | [`consumer`] | [`crate::ports::job_source::JobSource`] |
 //! | [`publisher`] | confirms; [`events`] is [`crate::ports::event_sink::EventSink`] over it |
@@ -20,10 +21,12 @@ pub mod agency_events;
 mod appetite;
 pub mod client;
 pub mod consumer;
+mod consuming;
 pub mod dead;
 pub mod error;
 pub mod events;
 mod handle;
+mod in_hand;
 mod ledger;
 mod letter;
 mod link;

@@ -106,7 +106,7 @@ impl Publisher {
     /// connection, if there is one.
     pub fn start(settings: AmqpSettings, topology: Option<Topology>) -> Self {
         let shared = Arc::new(Shared {
-            link: Link::new(settings, "publisher", Traffic::Own),
+            link: Link::new(settings, "publisher"),
             channel: Mutex::new(None),
             window: tokio::sync::Mutex::default(),
             renew: Notify::new(),
@@ -291,6 +291,10 @@ struct PublisherSession {
 
 #[async_trait]
 impl Session for PublisherSession {
+    fn traffic(&mut self) -> Traffic {
+        Traffic::Own
+    }
+
     async fn run(&mut self, connection: &Connection, link: &Link) -> Result<(), AmqpError> {
         let ended = self.serve(connection, link).await;
         self.shared.channel.lock().take();

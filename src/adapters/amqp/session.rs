@@ -2,35 +2,28 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::stream::{BoxStream, SelectAll};
-use futures::{FutureExt, StreamExt};
-use lapin::message::Delivery;
-use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
-use lapin::types::{FieldTable, ShortString};
+use futures::StreamExt as _;
 use lapin::{Channel, Connection};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, timeout_at};
 
 use super::appetite::Appetite;
+use super::consuming::Consuming;
 use super::error::AmqpError;
-use super::handle::{Arrived, Origin, Tags, Unsettled};
-use super::link::{Link, LinkState, Session};
+use super::handle::{Arrived, Tags};
+use super::in_hand::InHand;
+use super::link::{Link, LinkState, Session, Traffic};
 use super::names;
 use super::publisher::{alive, on_event};
-use super::topology::{AgencyRoute, Topology, explain};
+use super::topology::Topology;
 use crate::domain::kinds::Lane;
 
 /// How often the connection is looked at besides its own reports.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How long the broker may take to end the consumers.
-const CANCEL_LIMIT: Duration = Duration::from_secs(5);
-/// How many deliveries are moved before anything else is looked at.
-const GULP: usize = 256;
 
 /// What the owner wants of the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,10 +48,38 @@ pub(super) struct Shared {
     to_settle: Arc<Notify>,
 }
 
+/// What is stored at once takes several times its size while it is read: so many bytes of bodies at
+/// most, or one.
+const AT_ONCE: usize = 4 * 1024 * 1024;
+
 #[derive(Debug, Default)]
 struct Buffer {
     urgent: VecDeque<Arrived>,
     normal: VecDeque<Arrived>,
+    /// Of their bodies.
+    bytes: usize,
+}
+
+impl Buffer {
+    fn put(&mut self, message: Arrived) {
+        self.bytes += message.size();
+        match message.lane() {
+            Lane::Urgent => self.urgent.push_back(message),
+            Lane::Normal | Lane::Bulk => self.normal.push_back(message),
+        }
+    }
+
+    /// The next one, the urgent first, if it fits.
+    fn next(&mut self, room: usize) -> Option<Arrived> {
+        let lane = if self.urgent.is_empty() {
+            &mut self.normal
+        } else {
+            &mut self.urgent
+        };
+        let message = lane.pop_front_if(|message| message.size() <= room)?;
+        self.bytes -= message.size();
+        Some(message)
+    }
 }
 
 impl Shared {
@@ -75,20 +96,26 @@ impl Shared {
         }
     }
 
-    /// Up to `limit` of what has arrived, the urgent first.
+    /// Up to `limit` of what has arrived, the urgent first; fewer of large ones.
     pub(super) fn take(&self, limit: usize) -> Vec<Arrived> {
         let mut buffer = self.buffer.lock();
-        let urgent = limit.min(buffer.urgent.len());
-        let normal = (limit - urgent).min(buffer.normal.len());
-        let mut taken: Vec<_> = buffer.urgent.drain(..urgent).collect();
-        taken.extend(buffer.normal.drain(..normal));
+        let mut taken: Vec<_> = buffer.next(usize::MAX).into_iter().collect();
+        let mut bytes = taken.first().map_or(0, Arrived::size);
+        while taken.len() < limit {
+            let Some(message) = buffer.next(AT_ONCE.saturating_sub(bytes)) else {
+                break;
+            };
+            bytes += message.size();
+            taken.push(message);
+        }
         taken
     }
 
-    /// How many have arrived and were not taken.
-    pub(super) fn waiting(&self) -> usize {
+    /// How many have arrived and were not taken, and whether they are as many as may be taken at once.
+    pub(super) fn waiting(&self, limit: usize) -> (usize, bool) {
         let buffer = self.buffer.lock();
-        buffer.urgent.len() + buffer.normal.len()
+        let count = buffer.urgent.len() + buffer.normal.len();
+        (count, count >= limit || buffer.bytes >= AT_ONCE)
     }
 
     /// Sends the acknowledgements that wait.
@@ -99,11 +126,15 @@ impl Shared {
         }
     }
 
-    fn put(&self, message: Arrived) {
-        let mut buffer = self.buffer.lock();
-        match message.lane() {
-            Lane::Urgent => buffer.urgent.push_back(message),
-            Lane::Normal | Lane::Bulk => buffer.normal.push_back(message),
+    pub(super) fn put(&self, message: Arrived) {
+        self.buffer.lock().put(message);
+    }
+
+    /// Lets the broker deliver again what has arrived and was not taken.
+    fn give_back(&self) {
+        let Buffer { urgent, normal, .. } = std::mem::take(&mut *self.buffer.lock());
+        for message in urgent.into_iter().chain(normal) {
+            message.give_back();
         }
     }
 
@@ -115,49 +146,23 @@ impl Shared {
     }
 }
 
-type Item = (Arc<Source>, Option<lapin::Result<Delivery>>);
-
-/// One consumer.
-#[derive(Debug)]
-struct Source {
-    origin: Arc<Origin>,
-    tags: Arc<Tags>,
-    channel: Channel,
-    consumer_tag: ShortString,
-    appetite: Mutex<Appetite>,
-    /// Its messages that are not settled.
-    open: Unsettled,
-    /// Those of the consumer whose place it took.
-    before: Unsettled,
-}
-
-impl Source {
-    /// Whether another consumer should take its place, with another prefetch. What a consumer has
-    /// fetched stays with us when it ends, so that never more than two prefetches of a queue are out.
-    fn successor(&self) -> Option<Appetite> {
-        let appetite = self.appetite.lock().changed()?;
-        self.before.is_none().then_some(appetite)
-    }
-
-    /// Ends it; what was under way still comes.
-    async fn cancel(&self, link: &Link) -> Result<(), AmqpError> {
-        self.channel
-            .basic_cancel(self.consumer_tag.clone(), BasicCancelOptions::default())
-            .await
-            .map_err(|error| link.unavailable(error))
-    }
-}
-
 /// Consumes over one connection after another.
 #[derive(Debug)]
 pub(super) struct ConsumerSession {
     pub(super) shared: Arc<Shared>,
     pub(super) topology: Topology,
     pub(super) prefetch: u16,
+    /// Of the present connection.
+    pub(super) in_hand: Arc<InHand>,
 }
 
 #[async_trait]
 impl Session for ConsumerSession {
+    fn traffic(&mut self) -> Traffic {
+        self.in_hand = Arc::default();
+        Traffic::Foreign(Some(Arc::clone(&self.in_hand)))
+    }
+
     async fn run(&mut self, connection: &Connection, link: &Link) -> Result<(), AmqpError> {
         let ended = self.serve(connection, link).await;
         self.shared.flush().await;
@@ -182,13 +187,7 @@ impl ConsumerSession {
             self.shared.tags.lock().push(Arc::clone(&tags));
             lanes.push((lane, channel, tags));
         }
-        let mut consuming = Consuming {
-            shared: &self.shared,
-            link,
-            streams: SelectAll::new(),
-            sources: Vec::new(),
-            hungry: false,
-        };
+        let mut consuming = Consuming::new(&self.shared, link, &self.in_hand);
         let queues = lanes.len() * self.topology.agencies().len();
         let appetite = Appetite::new(self.prefetch, queues);
         let mut wanted = self.shared.wanted.subscribe();
@@ -207,26 +206,24 @@ impl ConsumerSession {
                     Mode::Paused => consuming.end().await?,
                     Mode::Stopped => {
                         consuming.end().await?;
-                        for message in self.shared.take(usize::MAX) {
-                            message.give_back();
-                        }
+                        self.shared.give_back();
                         self.shared.flush().await;
                     }
                 }
                 mode = now_wanted;
             } else if mode == Mode::Running {
-                consuming.adjust().await?;
+                consuming.adjust();
             }
             self.shared.applied.send_replace(Some(mode));
             tokio::select! {
                 () = link.stop.cancelled() => return Ok(()),
                 changed = wanted.changed() => if changed.is_err() { return Ok(()) },
                 event = events.next() => on_event(event, link)?,
-                Some(item) = consuming.streams.next() => consuming.take(item)?,
+                Some(step) = consuming.next() => consuming.take(step)?,
                 () = self.shared.to_settle.notified() => self.shared.flush().await,
                 _ = look.tick() => {
                     alive(connection, link)?;
-                    consuming.hungry = true;
+                    consuming.look_again();
                 }
             }
         }
@@ -238,157 +235,4 @@ async fn open(connection: &Connection, link: &Link) -> Result<Channel, AmqpError
         .create_channel()
         .await
         .map_err(|error| link.unavailable(error))
-}
-
-struct Consuming<'a> {
-    shared: &'a Arc<Shared>,
-    link: &'a Link,
-    streams: SelectAll<BoxStream<'static, Item>>,
-    sources: Vec<Arc<Source>>,
-    /// Some queue's prefetch may have to change.
-    hungry: bool,
-}
-
-impl Consuming<'_> {
-    async fn begin(
-        &mut self,
-        lanes: &[(Lane, Channel, Arc<Tags>)],
-        agencies: &[AgencyRoute],
-        appetite: Appetite,
-    ) -> Result<(), AmqpError> {
-        for (lane, channel, tags) in lanes {
-            for AgencyRoute { agency, .. } in agencies {
-                let origin = Arc::new(Origin {
-                    agency: agency.clone(),
-                    lane: *lane,
-                    queue: names::jobs_queue(agency, *lane),
-                });
-                let (tags, before) = (Arc::clone(tags), Unsettled::default());
-                self.consume(origin, channel, tags, appetite, before)
-                    .await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Begins one consumer.
-    async fn consume(
-        &mut self,
-        origin: Arc<Origin>,
-        channel: &Channel,
-        tags: Arc<Tags>,
-        appetite: Appetite,
-        before: Unsettled,
-    ) -> Result<(), AmqpError> {
-        // For the consumers that begin after it, each for itself.
-        channel
-            .basic_qos(appetite.prefetch(), BasicQosOptions { global: false })
-            .await
-            .map_err(|error| self.link.unavailable(error))?;
-        let queue = &origin.queue;
-        let consumer = channel
-            .basic_consume(
-                queue.as_str().into(),
-                ShortString::default(),
-                BasicConsumeOptions::default(),
-                FieldTable::default(),
-            )
-            .await
-            .map_err(|error| explain(&self.link.settings, format!("queue {queue}"), error))?;
-        let source = Arc::new(Source {
-            origin,
-            tags,
-            channel: channel.clone(),
-            consumer_tag: consumer.tag(),
-            appetite: Mutex::new(appetite),
-            open: Unsettled::default(),
-            before,
-        });
-        self.sources.push(Arc::clone(&source));
-        let items = consumer
-            .map(Some)
-            .chain(futures::stream::once(async { None }))
-            .map(move |item| (Arc::clone(&source), item));
-        self.streams.push(items.boxed());
-        let ahead = self.sources.iter().map(|s| s.appetite.lock().prefetch());
-        (self.shared.ahead).store(ahead.max().unwrap_or(0).into(), Ordering::Relaxed);
-        Ok(())
-    }
-
-    /// Asks for more or fewer messages ahead where they turned out small or large.
-    async fn adjust(&mut self) -> Result<(), AmqpError> {
-        if !std::mem::take(&mut self.hungry) {
-            return Ok(());
-        }
-        let changes: Vec<_> = self
-            .sources
-            .iter()
-            .filter_map(|source| Some((Arc::clone(source), source.successor()?)))
-            .collect();
-        for (source, appetite) in changes {
-            self.sources.retain(|one| !Arc::ptr_eq(one, &source));
-            source.cancel(self.link).await?;
-            let (origin, tags) = (Arc::clone(&source.origin), Arc::clone(&source.tags));
-            let before = source.open.clone();
-            self.consume(origin, &source.channel, tags, appetite, before)
-                .await?;
-        }
-        Ok(())
-    }
-
-    /// Cancels the consumers and takes what was under way.
-    async fn end(&mut self) -> Result<(), AmqpError> {
-        for source in std::mem::take(&mut self.sources) {
-            source.cancel(self.link).await?;
-        }
-        let deadline = Instant::now() + CANCEL_LIMIT;
-        loop {
-            match timeout_at(deadline, self.streams.next()).await {
-                Ok(Some((source, item))) => self.accept(source, item)?,
-                Ok(None) => return Ok(()),
-                Err(_) => return Err(self.link.disturbed("the consumers did not end in time")),
-            }
-        }
-    }
-
-    /// Takes `first` and what else has arrived meanwhile, without waiting.
-    fn take(&mut self, first: Item) -> Result<(), AmqpError> {
-        let (source, item) = first;
-        self.accept(source, item)?;
-        for _ in 0..GULP {
-            let Some(Some((source, item))) = self.streams.next().now_or_never() else {
-                break;
-            };
-            self.accept(source, item)?;
-        }
-        self.shared.arrived.notify_waiters();
-        Ok(())
-    }
-
-    fn accept(
-        &mut self,
-        source: Arc<Source>,
-        item: Option<lapin::Result<Delivery>>,
-    ) -> Result<(), AmqpError> {
-        match item {
-            Some(Ok(delivery)) => {
-                source.appetite.lock().came(delivery.data.len());
-                self.hungry |= source.successor().is_some();
-                let origin = Arc::clone(&source.origin);
-                let tags = Arc::clone(&source.tags);
-                let open = source.open.one();
-                self.shared.put(Arrived::new(origin, tags, delivery, open));
-                Ok(())
-            }
-            Some(Err(error)) => Err(self.link.unavailable(error)),
-            // We cancel only what we have struck off the list before.
-            None if self.sources.iter().any(|one| Arc::ptr_eq(one, &source)) => {
-                let queue = &source.origin.queue;
-                Err(self
-                    .link
-                    .disturbed(format!("the broker ended the consumer of queue {queue}")))
-            }
-            None => Ok(()),
-        }
-    }
 }

@@ -9,6 +9,7 @@ const LONGEST_KEPT: usize = 4 * 1024 * 1024;
 const FRAME_HEAD: usize = 7;
 const METHOD: u8 = 1;
 const CONTENT_HEADER: u8 = 2;
+const BODY: u8 = 3;
 
 /// A frame that is longer than any broker's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +23,8 @@ pub(super) struct Sieve {
     kept: Vec<u8>,
     /// How much of the frame at hand goes on without a look.
     passing: usize,
+    /// Bytes of bodies whose frames began since it was last asked.
+    bodies: usize,
 }
 
 impl Sieve {
@@ -43,6 +46,11 @@ impl Sieve {
             self.release(out)?;
         }
         Ok(())
+    }
+
+    /// How many bytes of bodies passed, or are about to, since the last call.
+    pub(super) fn bodies(&mut self) -> usize {
+        std::mem::take(&mut self.bodies)
     }
 
     /// How long `kept` has to become before something can be done.
@@ -71,6 +79,9 @@ impl Sieve {
         if !matches!(kind, METHOD | CONTENT_HEADER) {
             out.append(&mut self.kept);
             self.passing = length - FRAME_HEAD;
+            if kind == BODY {
+                self.bodies += self.passing - 1;
+            }
         } else if self.kept.len() == self.wanted()? {
             if let Some(payload) = self.kept.get_mut(FRAME_HEAD..length - 1) {
                 // What is not understood goes on as it is; the library knows what to say.

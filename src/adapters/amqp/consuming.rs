@@ -1,0 +1,321 @@
+//! The consumers of one connection: two per agency, one per lane, each with a prefetch of its own.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use futures::stream::{BoxStream, SelectAll};
+use futures::{FutureExt, StreamExt};
+use lapin::message::Delivery;
+use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::types::{FieldTable, ShortString};
+use lapin::{Channel, Consumer};
+use parking_lot::Mutex;
+use tokio::time::timeout;
+
+use super::appetite::Appetite;
+use super::error::AmqpError;
+use super::handle::{Arrived, Origin, Tags, Unsettled};
+use super::in_hand::InHand;
+use super::link::Link;
+use super::names;
+use super::session::Shared;
+use super::topology::{AgencyRoute, explain};
+use crate::domain::kinds::Lane;
+
+/// How long the broker may take to end the consumers.
+const CANCEL_LIMIT: Duration = Duration::from_secs(5);
+/// How many deliveries are moved before anything else is looked at.
+const GULP: usize = 256;
+
+/// What a consumer brought; `None`: it has ended.
+type Item = (Arc<Source>, Option<lapin::Result<Delivery>>);
+
+/// What happened to the consumers.
+pub(super) enum Step {
+    /// From a consumer.
+    Item(Item),
+    /// Another consumer has taken the place of one.
+    Changed(Changed),
+}
+
+/// See [`Consuming::adjust`].
+pub(super) struct Changed {
+    place: Place,
+    appetite: Appetite,
+    before: Unsettled,
+    consumer: Result<Consumer, AmqpError>,
+}
+
+/// Where a consumer sits.
+#[derive(Debug, Clone)]
+struct Place {
+    origin: Arc<Origin>,
+    channel: Channel,
+    tags: Arc<Tags>,
+}
+
+impl Place {
+    /// Begins a consumer.
+    async fn consume(&self, link: &Link, prefetch: u16) -> Result<Consumer, AmqpError> {
+        // For the consumers that begin after it on the channel, each for itself.
+        self.channel
+            .basic_qos(prefetch, BasicQosOptions { global: false })
+            .await
+            .map_err(|error| link.unavailable(error))?;
+        let queue = &self.origin.queue;
+        self.channel
+            .basic_consume(
+                queue.as_str().into(),
+                ShortString::default(),
+                BasicConsumeOptions::default(),
+                FieldTable::default(),
+            )
+            .await
+            .map_err(|error| explain(&link.settings, format!("queue {queue}"), error))
+    }
+}
+
+/// One consumer.
+#[derive(Debug)]
+pub(super) struct Source {
+    place: Place,
+    consumer_tag: ShortString,
+    appetite: Mutex<Appetite>,
+    /// Its messages that are not settled.
+    open: Unsettled,
+    /// Those of the consumer whose place it took.
+    before: Unsettled,
+}
+
+impl Source {
+    /// Whether another consumer should take its place, with another prefetch. What a consumer has
+    /// fetched stays with us when it ends, so that never more than two prefetches of a queue are out.
+    fn successor(&self) -> Option<Appetite> {
+        let appetite = self.appetite.lock().changed()?;
+        self.before.is_none().then_some(appetite)
+    }
+
+    /// Ends it; what was under way still comes.
+    async fn cancel(&self, link: &Link) -> Result<(), AmqpError> {
+        self.place
+            .channel
+            .basic_cancel(self.consumer_tag.clone(), BasicCancelOptions::default())
+            .await
+            .map_err(|error| link.unavailable(error))
+    }
+}
+
+/// The consumers of one connection.
+pub(super) struct Consuming<'a> {
+    shared: &'a Shared,
+    link: &'a Link,
+    in_hand: &'a Arc<InHand>,
+    streams: SelectAll<BoxStream<'static, Item>>,
+    sources: Vec<Arc<Source>>,
+    /// One that another one is about to take the place of. One at a time: what is asked for ahead is
+    /// said for the channel.
+    changing: Option<BoxFuture<'a, Changed>>,
+    /// Some queue's prefetch may have to change.
+    hungry: bool,
+}
+
+impl<'a> Consuming<'a> {
+    /// None yet.
+    pub(super) fn new(shared: &'a Shared, link: &'a Link, in_hand: &'a Arc<InHand>) -> Self {
+        Self {
+            shared,
+            link,
+            in_hand,
+            streams: SelectAll::new(),
+            sources: Vec::new(),
+            changing: None,
+            hungry: false,
+        }
+    }
+
+    /// What comes next; `None` if nothing is consumed.
+    pub(super) async fn next(&mut self) -> Option<Step> {
+        let Some(changing) = &mut self.changing else {
+            return self.streams.next().await.map(Step::Item);
+        };
+        tokio::select! {
+            changed = changing => Some(Step::Changed(changed)),
+            Some(item) = self.streams.next() => Some(Step::Item(item)),
+        }
+    }
+
+    /// Some queue's prefetch may have to change: time has passed.
+    pub(super) fn look_again(&mut self) {
+        self.hungry = true;
+    }
+
+    /// Begins all of them.
+    pub(super) async fn begin(
+        &mut self,
+        lanes: &[(Lane, Channel, Arc<Tags>)],
+        agencies: &[AgencyRoute],
+        appetite: Appetite,
+    ) -> Result<(), AmqpError> {
+        for (lane, channel, tags) in lanes {
+            for AgencyRoute { agency, .. } in agencies {
+                let origin = Arc::new(Origin {
+                    agency: agency.clone(),
+                    lane: *lane,
+                    queue: names::jobs_queue(agency, *lane),
+                });
+                let (channel, tags) = (channel.clone(), Arc::clone(tags));
+                let place = Place {
+                    origin,
+                    channel,
+                    tags,
+                };
+                let begun = place.consume(self.link, appetite.prefetch());
+                let consumer = self.meanwhile(begun).await??;
+                self.begun(place, consumer, appetite, Unsettled::default());
+            }
+        }
+        Ok(())
+    }
+
+    /// A consumer has begun.
+    fn begun(&mut self, place: Place, consumer: Consumer, appetite: Appetite, before: Unsettled) {
+        let source = Arc::new(Source {
+            place,
+            consumer_tag: consumer.tag(),
+            appetite: Mutex::new(appetite),
+            open: Unsettled::default(),
+            before,
+        });
+        self.sources.push(Arc::clone(&source));
+        let items = consumer
+            .map(Some)
+            .chain(futures::stream::once(async { None }))
+            .map(move |item| (Arc::clone(&source), item));
+        self.streams.push(items.boxed());
+        let ahead = self.sources.iter().map(|s| s.appetite.lock().prefetch());
+        (self.shared.ahead).store(ahead.max().unwrap_or(0).into(), Ordering::Relaxed);
+    }
+
+    /// Asks for more or fewer messages ahead where they turned out small or large. The broker's answer
+    /// comes behind all that it has sent, however long it takes to make room for that.
+    pub(super) fn adjust(&mut self) {
+        if !self.hungry || self.changing.is_some() {
+            return;
+        }
+        let change = |source: &Arc<Source>| Some((Arc::clone(source), source.successor()?));
+        let Some((source, appetite)) = self.sources.iter().find_map(change) else {
+            self.hungry = false;
+            return;
+        };
+        self.sources.retain(|one| !Arc::ptr_eq(one, &source));
+        let link = self.link;
+        let changing = async move {
+            let place = source.place.clone();
+            let consumer = match source.cancel(link).await {
+                Ok(()) => place.consume(link, appetite.prefetch()).await,
+                Err(error) => Err(error),
+            };
+            Changed {
+                place,
+                appetite,
+                before: source.open.clone(),
+                consumer,
+            }
+        };
+        self.changing = Some(changing.boxed());
+    }
+
+    fn changed(&mut self, changed: Changed) -> Result<(), AmqpError> {
+        self.changing = None;
+        let Changed {
+            place,
+            appetite,
+            before,
+            consumer,
+        } = changed;
+        self.begun(place, consumer?, appetite, before);
+        Ok(())
+    }
+
+    /// Waits for the broker's answer and takes what comes before it: it may wait behind messages that
+    /// are not read before others are settled.
+    async fn meanwhile<T>(&mut self, answer: impl Future<Output = T>) -> Result<T, AmqpError> {
+        let mut answer = std::pin::pin!(answer);
+        loop {
+            tokio::select! {
+                biased;
+                answer = &mut answer => return Ok(answer),
+                Some(item) = self.streams.next() => self.take(Step::Item(item))?,
+            }
+        }
+    }
+
+    /// Cancels the consumers and takes what was under way.
+    pub(super) async fn end(&mut self) -> Result<(), AmqpError> {
+        match timeout(CANCEL_LIMIT, self.cancel_all()).await {
+            Ok(ended) => ended,
+            Err(_late) => Err(self.link.disturbed("the consumers did not end in time")),
+        }
+    }
+
+    async fn cancel_all(&mut self) -> Result<(), AmqpError> {
+        while self.changing.is_some() {
+            if let Some(step) = self.next().await {
+                self.take(step)?;
+            }
+        }
+        for source in std::mem::take(&mut self.sources) {
+            self.meanwhile(source.cancel(self.link)).await??;
+        }
+        while let Some((source, item)) = self.streams.next().await {
+            self.accept(source, item)?;
+        }
+        Ok(())
+    }
+
+    /// Takes what came and what else has arrived meanwhile, without waiting.
+    pub(super) fn take(&mut self, first: Step) -> Result<(), AmqpError> {
+        match first {
+            Step::Item((source, item)) => self.accept(source, item)?,
+            Step::Changed(changed) => self.changed(changed)?,
+        }
+        for _ in 0..GULP {
+            let Some(Some((source, item))) = self.streams.next().now_or_never() else {
+                break;
+            };
+            self.accept(source, item)?;
+        }
+        self.shared.arrived.notify_waiters();
+        Ok(())
+    }
+
+    fn accept(
+        &mut self,
+        source: Arc<Source>,
+        item: Option<lapin::Result<Delivery>>,
+    ) -> Result<(), AmqpError> {
+        match item {
+            Some(Ok(delivery)) => {
+                source.appetite.lock().came(delivery.data.len());
+                self.hungry |= source.successor().is_some();
+                let origin = Arc::clone(&source.place.origin);
+                let tags = Arc::clone(&source.place.tags);
+                let counted = (source.open.one(), self.in_hand.hold(delivery.data.len()));
+                self.shared
+                    .put(Arrived::new(origin, tags, delivery, counted));
+                Ok(())
+            }
+            Some(Err(error)) => Err(self.link.unavailable(error)),
+            // We cancel only what we have struck off the list before.
+            None if self.sources.iter().any(|one| Arc::ptr_eq(one, &source)) => {
+                let queue = &source.place.origin.queue;
+                Err(self
+                    .link
+                    .disturbed(format!("the broker ended the consumer of queue {queue}")))
+            }
+            None => Ok(()),
+        }
+    }
+}
