@@ -147,3 +147,64 @@ async fn what_is_stopped_while_the_gateway_gets_ready_never_leaves() {
     until("all go on", || log.passed("deliberate").len() == 5).await;
     fleet.stop().await;
 }
+
+/// Takes one at a time and needs a while to get ready; now and then one holds the others up.
+#[derive(Debug, Default)]
+struct Obstinate {
+    begun: AtomicUsize,
+    /// What was left of each slot when it was begun for.
+    left: Mutex<Vec<Duration>>,
+}
+
+impl Obstinate {
+    const LEAD: Duration = Duration::from_millis(300);
+}
+
+#[async_trait]
+impl Gateway for Obstinate {
+    async fn submit(&self, _: &Outbound, slot: Slot, _: Duration) -> Outcome {
+        self.left.lock().push(slot.closes_in());
+        let holds_up = self.begun.fetch_add(1, Ordering::SeqCst) % 10 == 9;
+        let outcome = leave_when_open(slot).await;
+        if holds_up {
+            tokio::time::sleep(Self::LEAD * 2).await;
+        }
+        outcome
+    }
+
+    async fn probe(&self, _: Duration) -> Result<String, String> {
+        Ok("here".to_owned())
+    }
+
+    fn concurrency(&self) -> usize {
+        4
+    }
+
+    fn lead(&self) -> Duration {
+        Self::LEAD
+    }
+}
+
+async fn leave_when_open(slot: Slot) -> Outcome {
+    slot.opened().await;
+    leave(slot)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_could_not_be_ready_in_its_slot_is_not_begun_for_it() {
+    let log = Log::listen();
+    let gateway = Arc::new(Obstinate::default());
+    let fleet = Fleet::start(1, |_| Routes {
+        sms: vec![route("obstinate", Arc::clone(&gateway) as _, 200.0, 1)],
+        email: Vec::new(),
+    })
+    .await;
+    fleet.submit("sms", 0, 60, "Brøyting i kveld").await;
+    until("everything is sent", || log.passed("obstinate").len() >= 60).await;
+    let mut left = gateway.left.lock().clone();
+    left.sort_unstable();
+    // A third for the way from the decision to the gateway.
+    let enough = Obstinate::LEAD * 2 / 3;
+    assert!(left.iter().all(|left| *left >= enough), "{left:?}");
+    fleet.stop().await;
+}
