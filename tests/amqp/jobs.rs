@@ -1,11 +1,12 @@
 //! Jobs in.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use budstikke::adapters::amqp::AmqpClient;
 use budstikke::adapters::amqp::client::{JobMessage, SubmitError};
 use budstikke::domain::kinds::Lane;
-use budstikke::ports::job_source::{JobSource, MessageKind, SourceError};
+use budstikke::ports::job_source::{Incoming, JobSource, MessageKind, SourceError};
 use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
 
@@ -130,8 +131,7 @@ async fn small_and_large_jobs_in_turn_arrive_once_each_in_their_order() {
     while seen.len() < jobs.len() {
         let batch = worker.take((jobs.len() - seen.len()).min(7)).await;
         for message in &batch {
-            let text = std::str::from_utf8(&message.body).unwrap();
-            seen.push(text.split(' ').next().unwrap().parse::<usize>().unwrap());
+            seen.push(number(message));
         }
         worker.ack(batch).await;
     }
@@ -146,27 +146,64 @@ async fn more_large_jobs_behind_small_ones_than_there_is_room_for_arrive_all_the
     let mut broker = Broker::new("room");
     let user = broker.user("oslo");
     let worker = Worker::ready(&broker.url(), broker.topology(&["oslo"])).await;
-    let client = AmqpClient::connect(settings(&broker.url_of(&user)), agency_id("oslo"), LIMIT)
-        .await
-        .unwrap();
-    let small: Vec<_> = (0..100).map(|_| job(Lane::Normal, "{}")).collect();
-    client.submit(&small, |_| {}).await.unwrap();
-    // By now a hundred are asked for, and all of those that come next are large.
-    let held = worker.take(small.len()).await;
-    let pad = "x".repeat(1_000_000);
-    let large: Vec<_> = (0..100)
-        .map(|n| job(Lane::Normal, &format!("{n} {pad}")))
-        .collect();
-    client.submit(&large, |_| {}).await.unwrap();
-    worker.ack(held).await;
-    for n in 0..large.len() {
+    large_behind_small(&broker, &user, &worker).await;
+    let mut seen = Vec::new();
+    while seen.len() < LARGE {
         let next = worker.take_one().await;
-        let text = std::str::from_utf8(&next.body).unwrap();
-        assert_eq!(text.split(' ').next().unwrap(), n.to_string());
+        seen.push(number(&next));
+        worker.ack(vec![next]).await;
+    }
+    // What is on its way to a consumer that ends, the broker hands out again, in no order.
+    seen.sort_unstable();
+    assert_eq!(seen, (0..LARGE).collect::<Vec<_>>());
+    broker.until_gone("budstikke.jobs.oslo.normal").await;
+    worker.jobs.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs TEST_AMQP_URL"]
+async fn a_source_pauses_and_goes_on_though_more_is_under_way_than_there_is_room_for() {
+    let mut broker = Broker::new("fullpause");
+    let user = broker.user("oslo");
+    let worker = Worker::ready(&broker.url(), broker.topology(&["oslo"])).await;
+    large_behind_small(&broker, &user, &worker).await;
+    // Nothing is settled from now on, as when the store is away.
+    let held = worker.take_one().await;
+    worker.jobs.pause().await;
+    worker.jobs.resume().await;
+    worker.ack(vec![held]).await;
+    let mut seen = BTreeSet::from([0]);
+    while seen.len() < LARGE {
+        let next = worker.take_one().await;
+        seen.insert(number(&next));
         worker.ack(vec![next]).await;
     }
     broker.until_gone("budstikke.jobs.oslo.normal").await;
     worker.jobs.close().await;
+}
+
+/// So many of a megabyte each are more than is read ahead.
+const LARGE: usize = 60;
+
+/// Fetches small jobs until as many are asked for as may be, and lets all that come then be large.
+async fn large_behind_small(broker: &Broker, user: &str, worker: &Worker) {
+    let client = AmqpClient::connect(settings(&broker.url_of(user)), agency_id("oslo"), LIMIT)
+        .await
+        .unwrap();
+    let small: Vec<_> = (0..100).map(|_| job(Lane::Normal, "{}")).collect();
+    client.submit(&small, |_| {}).await.unwrap();
+    let held = worker.take(small.len()).await;
+    let pad = "x".repeat(1_000_000);
+    let large: Vec<_> = (0..LARGE)
+        .map(|n| job(Lane::Normal, &format!("{n} {pad}")))
+        .collect();
+    client.submit(&large, |_| {}).await.unwrap();
+    worker.ack(held).await;
+}
+
+fn number(message: &Incoming) -> usize {
+    let text = std::str::from_utf8(&message.body).unwrap();
+    text.split(' ').next().unwrap().parse().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -33,18 +33,21 @@ const GULP: usize = 256;
 type Item = (Arc<Source>, Option<lapin::Result<Delivery>>);
 
 /// What happened to the consumers.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "moved once, from one function to the next"
+)]
 pub(super) enum Step {
     /// From a consumer.
     Item(Item),
     /// Another consumer has taken the place of one.
-    Changed(Changed),
+    Changed(Box<Changed>),
 }
 
 /// See [`Consuming::adjust`].
 pub(super) struct Changed {
-    place: Place,
+    from: Arc<Source>,
     appetite: Appetite,
-    before: Unsettled,
     consumer: Result<Consumer, AmqpError>,
 }
 
@@ -78,7 +81,6 @@ impl Place {
 }
 
 /// One consumer.
-#[derive(Debug)]
 pub(super) struct Source {
     place: Place,
     consumer_tag: ShortString,
@@ -87,6 +89,21 @@ pub(super) struct Source {
     open: Unsettled,
     /// Those of the consumer whose place it took.
     before: Unsettled,
+    /// What comes after its last message.
+    next: Mutex<Next>,
+}
+
+/// A consumer that took another one's place brings nothing before the other has brought everything: a
+/// queue's messages come in their order.
+#[derive(Default)]
+enum Next {
+    /// Nothing yet.
+    #[default]
+    Nothing,
+    /// What the next consumer brings.
+    Items(BoxStream<'static, Item>),
+    /// It has come.
+    Ended,
 }
 
 impl Source {
@@ -116,7 +133,7 @@ pub(super) struct Consuming<'a> {
     sources: Vec<Arc<Source>>,
     /// One that another one is about to take the place of. One at a time: what is asked for ahead is
     /// said for the channel.
-    changing: Option<BoxFuture<'a, Changed>>,
+    changing: Option<BoxFuture<'a, Box<Changed>>>,
     /// Some queue's prefetch may have to change.
     hungry: bool,
 }
@@ -173,29 +190,33 @@ impl<'a> Consuming<'a> {
                 };
                 let begun = place.consume(self.link, appetite.prefetch());
                 let consumer = self.meanwhile(begun).await??;
-                self.begun(place, consumer, appetite, Unsettled::default());
+                let source = self.begun(place, &consumer, appetite, Unsettled::default());
+                self.streams.push(brought(source, consumer));
             }
         }
         Ok(())
     }
 
     /// A consumer has begun.
-    fn begun(&mut self, place: Place, consumer: Consumer, appetite: Appetite, before: Unsettled) {
+    fn begun(
+        &mut self,
+        place: Place,
+        consumer: &Consumer,
+        appetite: Appetite,
+        before: Unsettled,
+    ) -> Arc<Source> {
         let source = Arc::new(Source {
             place,
             consumer_tag: consumer.tag(),
             appetite: Mutex::new(appetite),
             open: Unsettled::default(),
             before,
+            next: Mutex::default(),
         });
         self.sources.push(Arc::clone(&source));
-        let items = consumer
-            .map(Some)
-            .chain(futures::stream::once(async { None }))
-            .map(move |item| (Arc::clone(&source), item));
-        self.streams.push(items.boxed());
         let ahead = self.sources.iter().map(|s| s.appetite.lock().prefetch());
         (self.shared.ahead).store(ahead.max().unwrap_or(0).into(), Ordering::Relaxed);
+        source
     }
 
     /// Asks for more or fewer messages ahead where they turned out small or large. The broker's answer
@@ -212,30 +233,31 @@ impl<'a> Consuming<'a> {
         self.sources.retain(|one| !Arc::ptr_eq(one, &source));
         let link = self.link;
         let changing = async move {
-            let place = source.place.clone();
             let consumer = match source.cancel(link).await {
-                Ok(()) => place.consume(link, appetite.prefetch()).await,
+                Ok(()) => source.place.consume(link, appetite.prefetch()).await,
                 Err(error) => Err(error),
             };
-            Changed {
-                place,
+            Box::new(Changed {
+                from: source,
                 appetite,
-                before: source.open.clone(),
                 consumer,
-            }
+            })
         };
         self.changing = Some(changing.boxed());
     }
 
     fn changed(&mut self, changed: Changed) -> Result<(), AmqpError> {
         self.changing = None;
-        let Changed {
-            place,
-            appetite,
-            before,
-            consumer,
-        } = changed;
-        self.begun(place, consumer?, appetite, before);
+        let (from, consumer) = (changed.from, changed.consumer?);
+        let place = from.place.clone();
+        let source = self.begun(place, &consumer, changed.appetite, from.open.clone());
+        let items = brought(source, consumer);
+        let mut next = from.next.lock();
+        if matches!(*next, Next::Ended) {
+            self.streams.push(items);
+        } else {
+            *next = Next::Items(items);
+        }
         Ok(())
     }
 
@@ -279,7 +301,7 @@ impl<'a> Consuming<'a> {
     pub(super) fn take(&mut self, first: Step) -> Result<(), AmqpError> {
         match first {
             Step::Item((source, item)) => self.accept(source, item)?,
-            Step::Changed(changed) => self.changed(changed)?,
+            Step::Changed(changed) => self.changed(*changed)?,
         }
         for _ in 0..GULP {
             let Some(Some((source, item))) = self.streams.next().now_or_never() else {
@@ -315,7 +337,22 @@ impl<'a> Consuming<'a> {
                     .link
                     .disturbed(format!("the broker ended the consumer of queue {queue}")))
             }
-            None => Ok(()),
+            None => {
+                let next = std::mem::replace(&mut *source.next.lock(), Next::Ended);
+                if let Next::Items(items) = next {
+                    self.streams.push(items);
+                }
+                Ok(())
+            }
         }
     }
+}
+
+/// All that a consumer brings, with its end.
+fn brought(source: Arc<Source>, consumer: Consumer) -> BoxStream<'static, Item> {
+    consumer
+        .map(Some)
+        .chain(futures::stream::once(async { None }))
+        .map(move |item| (Arc::clone(&source), item))
+        .boxed()
 }
