@@ -23,7 +23,10 @@ const TRICKLE: Duration = Duration::from_millis(250);
 /// Of one connection.
 #[derive(Debug)]
 pub(super) struct InHand {
+    /// That came and are not settled.
     bytes: AtomicUsize,
+    /// Those of messages that have come whole: of them something can be settled.
+    whole: AtomicUsize,
     let_go: Notify,
     most: usize,
     trickle: Duration,
@@ -40,6 +43,7 @@ impl InHand {
     pub(super) fn new(most: usize, trickle: Duration) -> Self {
         Self {
             bytes: AtomicUsize::new(0),
+            whole: AtomicUsize::new(0),
             let_go: Notify::new(),
             most,
             trickle,
@@ -51,21 +55,24 @@ impl InHand {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// They are this message's, until it is settled.
+    /// So many of them are this message's, which has come whole, until it is settled.
     pub(super) fn hold(self: &Arc<Self>, bytes: usize) -> Body {
+        self.whole.fetch_add(bytes, Ordering::Relaxed);
         Body {
             bytes,
             in_hand: Arc::clone(self),
         }
     }
 
-    /// Waits until there is room for more, or it has been waited for long enough.
+    /// Waits until there is room for more, or it has been waited for long enough. A message that is
+    /// larger than all the room has it for itself.
     pub(super) async fn room(&self) {
         let deadline = Instant::now() + self.trickle;
         loop {
             let mut let_go = std::pin::pin!(self.let_go.notified());
             let_go.as_mut().enable();
-            let has_room = self.bytes.load(Ordering::Relaxed) <= self.most;
+            let has_room = self.bytes.load(Ordering::Relaxed) <= self.most
+                || self.whole.load(Ordering::Relaxed) == 0;
             if has_room || timeout_at(deadline, let_go).await.is_err() {
                 return;
             }
@@ -84,6 +91,7 @@ impl Drop for Body {
     fn drop(&mut self) {
         let in_hand = &self.in_hand;
         in_hand.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        in_hand.whole.fetch_sub(self.bytes, Ordering::Relaxed);
         in_hand.let_go.notify_waiters();
     }
 }
@@ -119,11 +127,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_message_that_is_larger_than_the_room_waits_for_the_others_only() {
+        let in_hand = Arc::new(InHand::new(100, FOR_EVER));
+        in_hand.came(60);
+        let other = in_hand.hold(60);
+        in_hand.came(500);
+        assert!(!is_open(&in_hand));
+        drop(other);
+        assert!(is_open(&in_hand));
+        in_hand.came(500);
+        assert!(is_open(&in_hand), "it is still coming");
+        let _large = in_hand.hold(1_000);
+        assert!(!is_open(&in_hand));
+    }
+
+    #[tokio::test]
     async fn a_little_is_read_all_the_same() {
         let in_hand = Arc::new(InHand::new(100, Duration::from_millis(10)));
-        in_hand.came(usize::MAX / 2);
+        in_hand.came(200);
+        let _unsettled = in_hand.hold(150);
         let settling = async {
             loop {
+                in_hand.came(1);
                 drop(in_hand.hold(1));
                 tokio::task::yield_now().await;
             }

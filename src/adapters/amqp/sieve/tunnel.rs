@@ -153,6 +153,8 @@ mod tests {
         let mut library = library.unwrap().0;
         let most = 200 * BODY;
         let in_hand = Arc::new(InHand::new(most, Duration::from_secs(3_600)));
+        in_hand.came(BODY);
+        let first = in_hand.hold(BODY);
         let carrying = tokio::spawn({
             let in_hand = Arc::clone(&in_hand);
             async move { inward(broker, to_here, Some(&in_hand)).await }
@@ -164,11 +166,10 @@ mod tests {
         let limit = most + 200 * framed + one_read + frame.len();
         assert!(read.load(Ordering::Relaxed) <= limit, "it reads on");
 
-        drop(in_hand.hold(200 * BODY));
+        drop(first);
         let mut one = vec![0; frame.len()];
         while came.len() < sent.len() {
             library.read_exact(&mut one).await.unwrap();
-            drop(in_hand.hold(BODY));
             came.extend_from_slice(&one);
         }
         carrying.await.unwrap().unwrap();
