@@ -33,9 +33,9 @@ pub trait Retention: Send + Sync {
     /// with deliveries, tries and chunks before `facts`; events older than `events` that are
     /// published or have no broker. Also dead workers, claims nobody holds, the gateways' history
     /// before `facts`, parked receipts older than seven days, cover keys of erased jobs, and, at the
-    /// latest when nothing else is left, what addresses got more than an hour ago. What is erased MUST NOT be found in
-    /// the database's files afterwards (SQLite: `secure_delete`, and the write-ahead log is
-    /// truncated).
+    /// latest when nothing else is left, what addresses got more than an hour ago. What is erased MUST
+    /// NOT be found in the database's files afterwards (SQLite: `secure_delete`, and the write-ahead
+    /// log is truncated).
     ///
     /// # Errors
     /// [`StoreError`].
