@@ -346,7 +346,13 @@ pub fn broker(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Broker> 
     let topology = Topology::new(routes.clone());
     let publisher = Arc::new(Publisher::start(settings.clone(), Some(topology.clone())));
     let prefetch = Prefetch(u16::try_from(amqp.prefetch).unwrap_or(2_000));
-    let jobs = AmqpJobs::start(settings, topology, prefetch, Arc::clone(&publisher), clock);
+    let jobs = AmqpJobs::start(
+        &settings,
+        &topology,
+        prefetch,
+        Arc::clone(&publisher),
+        clock,
+    );
     Ok(Broker {
         source: Some(Arc::new(jobs)),
         sink: Some(Arc::new(AmqpEvents::new(publisher, &routes))),

@@ -182,6 +182,36 @@ async fn a_source_pauses_and_goes_on_though_more_is_under_way_than_there_is_room
     worker.jobs.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs TEST_AMQP_URL"]
+async fn an_urgent_job_arrives_while_there_is_no_room_for_the_others() {
+    let mut broker = Broker::new("ahead");
+    let user = broker.user("oslo");
+    let worker = Worker::ready(&broker.url(), broker.topology(&["oslo"])).await;
+    large_behind_small(&broker, &user, &worker).await;
+    let client = AmqpClient::connect(settings(&broker.url_of(&user)), agency_id("oslo"), LIMIT)
+        .await
+        .unwrap();
+    client
+        .submit(&[job(Lane::Urgent, "{}")], |_| {})
+        .await
+        .unwrap();
+    // Nothing is settled.
+    let mut held = Vec::new();
+    let urgent = loop {
+        let next = worker.take_one().await;
+        if next.lane == Lane::Urgent {
+            break next;
+        }
+        held.push(next);
+    };
+    assert!(held.len() < LARGE, "there was room for all");
+    held.push(urgent);
+    worker.ack(held).await;
+    broker.until_gone("budstikke.jobs.oslo.urgent").await;
+    worker.jobs.close().await;
+}
+
 /// So many of a megabyte each are more than is read ahead.
 const LARGE: usize = 60;
 
@@ -218,8 +248,8 @@ async fn of_large_jobs_few_are_fetched_ahead() {
     let large = "x".repeat(300_000);
     let jobs: Vec<_> = (0..150).map(|_| job(Lane::Normal, &large)).collect();
     client.submit(&jobs, |_| {}).await.unwrap();
-    // The first sixteen, and what then fits half of 32 MiB: there are two queues.
-    let ahead = 16 + 55;
+    // The first sixteen, and what then fits the 24 MiB of the lane: it has one queue.
+    let ahead = 16 + 83;
     let held = worker.take(ahead).await;
     worker.jobs.pause().await;
     let left = u32::try_from(jobs.len() - ahead).unwrap();

@@ -283,8 +283,8 @@ impl Worker {
         let publisher = Arc::new(publisher);
         let events = AmqpEvents::new(Arc::clone(&publisher), topology.agencies());
         let jobs = AmqpJobs::start(
-            settings(url),
-            topology,
+            &settings(url),
+            &topology,
             Prefetch(100),
             Arc::clone(&publisher),
             Arc::new(Standing),

@@ -1,4 +1,4 @@
-//! The consumers of one connection: two per agency, one per lane, each with a prefetch of its own.
+//! The consumers of one connection: one per agency, each with a prefetch of its own.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -22,7 +22,6 @@ use super::link::Link;
 use super::names;
 use super::session::Shared;
 use super::topology::{AgencyRoute, explain};
-use crate::domain::kinds::Lane;
 
 /// How long the broker may take to end the consumers.
 const CANCEL_LIMIT: Duration = Duration::from_secs(5);
@@ -127,8 +126,9 @@ impl Source {
 /// The consumers of one connection.
 pub(super) struct Consuming<'a> {
     shared: &'a Shared,
-    link: &'a Link,
     in_hand: &'a Arc<InHand>,
+    channel: &'a Channel,
+    tags: &'a Arc<Tags>,
     streams: SelectAll<BoxStream<'static, Item>>,
     sources: Vec<Arc<Source>>,
     /// One that another one is about to take the place of. One at a time: what is asked for ahead is
@@ -140,11 +140,17 @@ pub(super) struct Consuming<'a> {
 
 impl<'a> Consuming<'a> {
     /// None yet.
-    pub(super) fn new(shared: &'a Shared, link: &'a Link, in_hand: &'a Arc<InHand>) -> Self {
+    pub(super) fn new(
+        shared: &'a Shared,
+        in_hand: &'a Arc<InHand>,
+        channel: &'a Channel,
+        tags: &'a Arc<Tags>,
+    ) -> Self {
         Self {
             shared,
-            link,
             in_hand,
+            channel,
+            tags,
             streams: SelectAll::new(),
             sources: Vec::new(),
             changing: None,
@@ -171,28 +177,24 @@ impl<'a> Consuming<'a> {
     /// Begins all of them.
     pub(super) async fn begin(
         &mut self,
-        lanes: &[(Lane, Channel, Arc<Tags>)],
         agencies: &[AgencyRoute],
         appetite: Appetite,
     ) -> Result<(), AmqpError> {
-        for (lane, channel, tags) in lanes {
-            for AgencyRoute { agency, .. } in agencies {
-                let origin = Arc::new(Origin {
+        let lane = self.shared.lane;
+        for AgencyRoute { agency, .. } in agencies {
+            let place = Place {
+                origin: Arc::new(Origin {
                     agency: agency.clone(),
-                    lane: *lane,
-                    queue: names::jobs_queue(agency, *lane),
-                });
-                let (channel, tags) = (channel.clone(), Arc::clone(tags));
-                let place = Place {
-                    origin,
-                    channel,
-                    tags,
-                };
-                let begun = place.consume(self.link, appetite.prefetch());
-                let consumer = self.meanwhile(begun).await??;
-                let source = self.begun(place, &consumer, appetite, Unsettled::default());
-                self.streams.push(brought(source, consumer));
-            }
+                    lane,
+                    queue: names::jobs_queue(agency, lane),
+                }),
+                channel: self.channel.clone(),
+                tags: Arc::clone(self.tags),
+            };
+            let begun = place.consume(&self.shared.link, appetite.prefetch());
+            let consumer = self.meanwhile(begun).await??;
+            let source = self.begun(place, &consumer, appetite, Unsettled::default());
+            self.streams.push(brought(source, consumer));
         }
         Ok(())
     }
@@ -231,7 +233,7 @@ impl<'a> Consuming<'a> {
             return;
         };
         self.sources.retain(|one| !Arc::ptr_eq(one, &source));
-        let link = self.link;
+        let link = &self.shared.link;
         let changing = async move {
             let consumer = match source.cancel(link).await {
                 Ok(()) => source.place.consume(link, appetite.prefetch()).await,
@@ -278,7 +280,10 @@ impl<'a> Consuming<'a> {
     pub(super) async fn end(&mut self) -> Result<(), AmqpError> {
         match timeout(CANCEL_LIMIT, self.cancel_all()).await {
             Ok(ended) => ended,
-            Err(_late) => Err(self.link.disturbed("the consumers did not end in time")),
+            Err(_late) => Err(self
+                .shared
+                .link
+                .disturbed("the consumers did not end in time")),
         }
     }
 
@@ -289,7 +294,7 @@ impl<'a> Consuming<'a> {
             }
         }
         for source in std::mem::take(&mut self.sources) {
-            self.meanwhile(source.cancel(self.link)).await??;
+            self.meanwhile(source.cancel(&self.shared.link)).await??;
         }
         while let Some((source, item)) = self.streams.next().await {
             self.accept(source, item)?;
@@ -309,7 +314,7 @@ impl<'a> Consuming<'a> {
             };
             self.accept(source, item)?;
         }
-        self.shared.arrived.notify_waiters();
+        self.shared.buffer.arrived.notify_waiters();
         Ok(())
     }
 
@@ -325,15 +330,16 @@ impl<'a> Consuming<'a> {
                 let origin = Arc::clone(&source.place.origin);
                 let tags = Arc::clone(&source.place.tags);
                 let counted = (source.open.one(), self.in_hand.hold(delivery.data.len()));
-                self.shared
-                    .put(Arrived::new(origin, tags, delivery, counted));
+                let message = Arrived::new(origin, tags, delivery, counted);
+                self.shared.buffer.put(message);
                 Ok(())
             }
-            Some(Err(error)) => Err(self.link.unavailable(error)),
+            Some(Err(error)) => Err(self.shared.link.unavailable(error)),
             // We cancel only what we have struck off the list before.
             None if self.sources.iter().any(|one| Arc::ptr_eq(one, &source)) => {
                 let queue = &source.place.origin.queue;
                 Err(self
+                    .shared
                     .link
                     .disturbed(format!("the broker ended the consumer of queue {queue}")))
             }

@@ -12,11 +12,6 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use super::appetite;
-
-/// A quarter more than is aimed at.
-const MOST: usize = appetite::ROOM + appetite::ROOM / 4;
-
 /// Even then a little is read, so often that neither side takes the other for dead.
 const TRICKLE: Duration = Duration::from_millis(250);
 
@@ -32,13 +27,12 @@ pub(super) struct InHand {
     trickle: Duration,
 }
 
-impl Default for InHand {
-    fn default() -> Self {
-        Self::new(MOST, TRICKLE)
-    }
-}
-
 impl InHand {
+    /// For a connection on which so many bytes of bodies are aimed at: a quarter more may come.
+    pub(super) fn beyond(room: usize) -> Self {
+        Self::new(room + room / 4, TRICKLE)
+    }
+
     /// With other limits.
     pub(super) fn new(most: usize, trickle: Duration) -> Self {
         Self {

@@ -10,6 +10,7 @@
 //! | [`sender`], [`raw`] | who sent a message: pure |
 //! | [`appetite`] | how many messages are asked for ahead, by their size: pure |
 //! | [`in_hand`] | how much of them is read |
+//! | [`buffer`] | what has come and waits to be handed out |
 //! | [`ledger`] | which acknowledgements may be one frame: pure |
 //! | [`consumer`] | [`crate::ports::job_source::JobSource`] |
 //! | [`publisher`] | confirms; [`events`] is [`crate::ports::event_sink::EventSink`] over it |
@@ -19,6 +20,7 @@
 
 pub mod agency_events;
 mod appetite;
+mod buffer;
 pub mod client;
 pub mod consumer;
 mod consuming;

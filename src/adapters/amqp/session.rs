@@ -1,6 +1,5 @@
-//! One consuming connection: two channels, one per lane, with a consumer on every agency's queue.
+//! One consuming connection: a consumer on every agency's queue of one lane.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
@@ -12,12 +11,12 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
 use super::appetite::Appetite;
+use super::buffer::Buffer;
 use super::consuming::Consuming;
 use super::error::AmqpError;
-use super::handle::{Arrived, Tags};
+use super::handle::Tags;
 use super::in_hand::InHand;
 use super::link::{Link, LinkState, Session, Traffic};
-use super::names;
 use super::publisher::{alive, on_event};
 use super::topology::Topology;
 use crate::domain::kinds::Lane;
@@ -33,115 +32,62 @@ pub(super) enum Mode {
     Stopped,
 }
 
-/// What the source and its session share.
+/// What the source and one of its sessions share.
 #[derive(Debug)]
 pub(super) struct Shared {
+    pub(super) lane: Lane,
     pub(super) link: Link,
+    /// The same for every lane.
     pub(super) wanted: watch::Sender<Mode>,
     /// The mode that the present connection is in; `None` without one.
     pub(super) applied: watch::Sender<Option<Mode>>,
-    pub(super) arrived: Notify,
     /// How many messages the broker sends ahead per queue.
     pub(super) ahead: AtomicUsize,
-    buffer: Mutex<Buffer>,
-    tags: Mutex<Vec<Arc<Tags>>>,
+    /// The same for every lane.
+    pub(super) buffer: Arc<Buffer>,
+    /// Of the present connection.
+    tags: Mutex<Option<Arc<Tags>>>,
     to_settle: Arc<Notify>,
 }
 
-/// What is stored at once takes several times its size while it is read: so many bytes of bodies at
-/// most, or one.
-const AT_ONCE: usize = 4 * 1024 * 1024;
-
-#[derive(Debug, Default)]
-struct Buffer {
-    urgent: VecDeque<Arrived>,
-    normal: VecDeque<Arrived>,
-    /// Of their bodies.
-    bytes: usize,
-}
-
-impl Buffer {
-    fn put(&mut self, message: Arrived) {
-        self.bytes += message.size();
-        match message.lane() {
-            Lane::Urgent => self.urgent.push_back(message),
-            Lane::Normal | Lane::Bulk => self.normal.push_back(message),
-        }
-    }
-
-    /// The next one, the urgent first, if it fits.
-    fn next(&mut self, room: usize) -> Option<Arrived> {
-        let lane = if self.urgent.is_empty() {
-            &mut self.normal
-        } else {
-            &mut self.urgent
-        };
-        let message = lane.pop_front_if(|message| message.size() <= room)?;
-        self.bytes -= message.size();
-        Some(message)
-    }
-}
-
 impl Shared {
-    pub(super) fn new(link: Link) -> Self {
+    pub(super) fn new(
+        lane: Lane,
+        link: Link,
+        wanted: watch::Sender<Mode>,
+        buffer: Arc<Buffer>,
+    ) -> Self {
         Self {
+            lane,
             link,
-            wanted: watch::Sender::new(Mode::Running),
+            wanted,
             applied: watch::Sender::new(None),
-            arrived: Notify::new(),
             ahead: AtomicUsize::new(0),
-            buffer: Mutex::default(),
+            buffer,
             tags: Mutex::default(),
             to_settle: Arc::default(),
         }
     }
 
-    /// Up to `limit` of what has arrived, the urgent first; fewer of large ones.
-    pub(super) fn take(&self, limit: usize) -> Vec<Arrived> {
-        let mut buffer = self.buffer.lock();
-        let mut taken: Vec<_> = buffer.next(usize::MAX).into_iter().collect();
-        let mut bytes = taken.first().map_or(0, Arrived::size);
-        while taken.len() < limit {
-            let Some(message) = buffer.next(AT_ONCE.saturating_sub(bytes)) else {
-                break;
-            };
-            bytes += message.size();
-            taken.push(message);
-        }
-        taken
-    }
-
-    /// How many have arrived and were not taken, and whether they are as many as may be taken at once.
-    pub(super) fn waiting(&self, limit: usize) -> (usize, bool) {
-        let buffer = self.buffer.lock();
-        let count = buffer.urgent.len() + buffer.normal.len();
-        (count, count >= limit || buffer.bytes >= AT_ONCE)
-    }
-
     /// Sends the acknowledgements that wait.
     pub(super) async fn flush(&self) {
-        let channels = self.tags.lock().clone();
-        for tags in channels {
+        let tags = self.tags.lock().clone();
+        if let Some(tags) = tags {
             tags.flush().await;
         }
     }
 
-    pub(super) fn put(&self, message: Arrived) {
-        self.buffer.lock().put(message);
-    }
-
     /// Lets the broker deliver again what has arrived and was not taken.
     fn give_back(&self) {
-        let Buffer { urgent, normal, .. } = std::mem::take(&mut *self.buffer.lock());
-        for message in urgent.into_iter().chain(normal) {
+        for message in self.buffer.clear(self.lane) {
             message.give_back();
         }
     }
 
     /// What the old connection delivered is void: the broker delivers it again.
     fn forget(&self) {
-        self.tags.lock().clear();
-        *self.buffer.lock() = Buffer::default();
+        self.tags.lock().take();
+        drop(self.buffer.clear(self.lane));
         self.applied.send_replace(None);
     }
 }
@@ -152,6 +98,8 @@ pub(super) struct ConsumerSession {
     pub(super) shared: Arc<Shared>,
     pub(super) topology: Topology,
     pub(super) prefetch: u16,
+    /// What should wait in memory at most, in bytes of bodies.
+    pub(super) room: usize,
     /// Of the present connection.
     pub(super) in_hand: Arc<InHand>,
 }
@@ -159,7 +107,7 @@ pub(super) struct ConsumerSession {
 #[async_trait]
 impl Session for ConsumerSession {
     fn traffic(&mut self) -> Traffic {
-        self.in_hand = Arc::default();
+        self.in_hand = Arc::new(InHand::beyond(self.room));
         Traffic::Foreign(Some(Arc::clone(&self.in_hand)))
     }
 
@@ -180,16 +128,12 @@ impl ConsumerSession {
         let mut events = connection.events_listener();
         let declaring = open(connection, link).await?;
         self.topology.declare(&declaring, &link.settings).await?;
-        let mut lanes = Vec::with_capacity(names::LANES.len());
-        for lane in names::LANES {
-            let channel = open(connection, link).await?;
-            let tags = Arc::new(Tags::new(Arc::clone(&self.shared.to_settle)));
-            self.shared.tags.lock().push(Arc::clone(&tags));
-            lanes.push((lane, channel, tags));
-        }
-        let mut consuming = Consuming::new(&self.shared, link, &self.in_hand);
-        let queues = lanes.len() * self.topology.agencies().len();
-        let appetite = Appetite::new(self.prefetch, queues);
+        let channel = open(connection, link).await?;
+        let tags = Arc::new(Tags::new(Arc::clone(&self.shared.to_settle)));
+        *self.shared.tags.lock() = Some(Arc::clone(&tags));
+        let agencies = self.topology.agencies();
+        let appetite = Appetite::new(self.prefetch, self.room, agencies.len());
+        let mut consuming = Consuming::new(&self.shared, &self.in_hand, &channel, &tags);
         let mut wanted = self.shared.wanted.subscribe();
         let mut mode = Mode::Paused;
         let mut look = tokio::time::interval(LOOK_EVERY);
@@ -198,11 +142,7 @@ impl ConsumerSession {
             let now_wanted = *wanted.borrow_and_update();
             if now_wanted != mode {
                 match now_wanted {
-                    Mode::Running => {
-                        consuming
-                            .begin(&lanes, self.topology.agencies(), appetite)
-                            .await?;
-                    }
+                    Mode::Running => consuming.begin(agencies, appetite).await?,
                     Mode::Paused => consuming.end().await?,
                     Mode::Stopped => {
                         consuming.end().await?;
