@@ -46,6 +46,7 @@ listeners.tcp.default = 127.0.0.1:$RABBITMQ_PORT
 management.tcp.ip = 127.0.0.1
 management.tcp.port = $RABBITMQ_API_PORT
 management_agent.disable_metrics_collector = true
+management.rates_mode = none
 default_user = admin
 default_pass = $RABBITMQ_SECRET
 default_user_tags.administrator = true

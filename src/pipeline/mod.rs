@@ -17,6 +17,7 @@ mod gather;
 pub mod give_back;
 pub mod health;
 pub mod heart;
+mod held;
 pub mod household;
 pub mod intake;
 pub mod intent;

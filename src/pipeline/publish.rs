@@ -12,6 +12,7 @@ use crate::telemetry::record;
 
 use super::deps::Deps;
 use super::gather::Gather;
+use super::held::{Held, Offer};
 
 const ROLE: &str = "publisher";
 const LEASE: Duration = Duration::from_secs(10);
@@ -32,6 +33,7 @@ pub struct Publisher {
     deps: Arc<Deps>,
     sink: Arc<dyn EventSink>,
     gather: Gather,
+    held: Held,
     renewed: Option<Monotonic>,
     /// What is published, up to which sequence of each agency, and not noted yet: it goes along with
     /// the next look. Whoever comes after a crash publishes it again.
@@ -43,12 +45,12 @@ pub struct Publisher {
 enum Round {
     /// Somebody else is the publisher.
     NotMine,
-    /// Nothing is left.
+    /// Nothing is left that can be published now.
     Idle,
     /// There may be more at once.
     More,
-    /// Something could not be published; later.
-    Held,
+    /// The broker takes nothing.
+    Away,
 }
 
 impl Publisher {
@@ -58,6 +60,7 @@ impl Publisher {
             deps,
             sink,
             gather: Gather::new(MANY, GROWS),
+            held: Held::new(),
             renewed: None,
             published: Vec::new(),
         }
@@ -87,8 +90,8 @@ impl Publisher {
                     }
                     continue;
                 }
-                Ok(Round::Held) => {
-                    // The bell would only spin while the broker does not take anything.
+                Ok(Round::Away) => {
+                    // The bell would only spin.
                     self.deps.clock.sleep(Duration::from_millis(500)).await;
                     continue;
                 }
@@ -146,90 +149,103 @@ impl Publisher {
     async fn round(&mut self) -> Result<Round, StoreError> {
         if !self.is_mine().await? {
             self.published.clear();
+            self.held = Held::new();
             return Ok(Round::NotMine);
         }
         if !self.sink.is_ready() {
             self.note().await?;
-            return Ok(Round::Held);
+            return Ok(Round::Away);
         }
         let began = self.deps.clock.monotonic();
-        let waiting = self.look(WINDOW).await?;
+        let resting = self.held.resting(began);
+        let waiting = self.look(&resting, WINDOW).await?;
         if waiting.is_empty() {
+            self.ended(began, &[]);
             return Ok(Round::Idle);
         }
-        let out = self.publish(&waiting).await;
-        let upto = waiting.iter().zip(&out).filter_map(|(some, out)| {
-            let last = some.events.get(out.checked_sub(1)?)?;
+        let offers = self.publish(&waiting).await;
+        let upto = waiting.iter().zip(&offers).filter_map(|(some, offer)| {
+            let last = some.events.get(offer.taken.checked_sub(1)?)?;
             Some((some.agency, last.sequence))
         });
         self.published = upto.collect();
-        let all = waiting
-            .iter()
-            .zip(&out)
-            .all(|(some, out)| *out == some.events.len());
-        let full = |some: &Unpublished| some.events.len() >= WINDOW as usize;
-        if !all {
-            // What is held is read in vain each time: seldom, but the others go on.
-            self.gather.began(began, MANY);
-        } else if !waiting.iter().any(full) {
+        // After a full window, or one of which little was offered, the next is there at once.
+        let at_once = |offer: &Offer| {
+            let full = offer.offered >= WINDOW as usize || offer.offered < offer.waiting;
+            full && offer.taken == offer.offered
+        };
+        if !offers.iter().any(at_once) {
             let events = waiting.iter().map(|some| some.events.len()).sum();
             self.gather.began(began, events);
         }
-        Ok(if self.published.is_empty() {
-            Round::Held
-        } else {
-            Round::More
-        })
+        self.ended(began, &offers);
+        Ok(Round::More)
+    }
+
+    /// A round that began then has ended.
+    fn ended(&mut self, began: Monotonic, offers: &[Offer]) {
+        let now = self.deps.clock.monotonic();
+        self.held.ended(began, now, offers);
+        record::events_held(self.held.events());
     }
 
     /// Notes what is published, if anything.
     async fn note(&mut self) -> Result<(), StoreError> {
         if !self.published.is_empty() {
-            self.look(0).await?;
+            self.look(&[], 0).await?;
         }
         Ok(())
     }
 
-    /// Notes what is published and looks at what comes next.
-    async fn look(&mut self, limit: u32) -> Result<Vec<Unpublished>, StoreError> {
+    /// Notes what is published and looks at what comes next of those who do not rest.
+    async fn look(
+        &mut self,
+        resting: &[AgencyNo],
+        limit: u32,
+    ) -> Result<Vec<Unpublished>, StoreError> {
         let store = &self.deps.store;
-        let waiting = store.unpublished(&self.published, limit).await?;
+        let waiting = store.unpublished(&self.published, resting, limit).await?;
         self.published.clear();
         Ok(waiting)
     }
 
-    /// How many of each agency's events need not be published any more.
-    async fn publish(&self, waiting: &[Unpublished]) -> Vec<usize> {
-        // No queue of an agency that is not configured: its events stay in the feed.
-        let mut out: Vec<usize> = waiting.iter().map(|some| some.events.len()).collect();
-        let known: Vec<_> = waiting
-            .iter()
-            .enumerate()
-            .filter_map(|(i, some)| Some((i, self.deps.directory.by_no(some.agency)?)))
-            .collect();
-        let windows: Vec<_> = known
-            .iter()
-            .map(|(i, agency)| Window {
-                agency: &agency.id,
-                events: &waiting[*i].events,
-            })
-            .collect();
+    /// What became of each agency's events.
+    async fn publish(&self, waiting: &[Unpublished]) -> Vec<Offer> {
+        let offer = |some: &Unpublished| {
+            let offered = some.events.len().min(self.held.window(some.agency));
+            Offer {
+                agency: some.agency,
+                waiting: some.events.len(),
+                offered,
+                // No queue of an agency that is not configured: its events stay in the feed.
+                taken: offered,
+            }
+        };
+        let mut offers: Vec<Offer> = waiting.iter().map(offer).collect();
+        let mut windows = Vec::with_capacity(waiting.len());
+        let mut known = Vec::with_capacity(waiting.len());
+        for (offer, some) in offers.iter_mut().zip(waiting) {
+            if let Some(agency) = self.deps.directory.by_no(some.agency) {
+                windows.push(Window {
+                    agency: &agency.id,
+                    events: &some.events[..offer.offered],
+                });
+                known.push((offer, agency));
+            }
+        }
         let confirmed = self.sink.publish(&windows).await;
-        let mut held_in_all = 0;
-        for ((i, agency), confirmed) in known.iter().zip(confirmed) {
-            let held = out[*i].saturating_sub(confirmed);
-            out[*i] -= held;
-            held_in_all += held;
-            record::events(out[*i], held);
+        for ((offer, agency), confirmed) in known.into_iter().zip(confirmed) {
+            offer.taken = confirmed.min(offer.offered);
+            let held = offer.offered - offer.taken;
+            record::events(offer.taken, held);
             if held > 0 {
                 tracing::warn!(
                     agency.id = %agency.id,
-                    waiting = held,
+                    waiting = offer.waiting - offer.taken,
                     "events cannot be published; they wait (is the agency's queue there, and not full?)"
                 );
             }
         }
-        record::events_held(held_in_all);
-        out
+        offers
     }
 }

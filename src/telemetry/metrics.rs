@@ -79,7 +79,7 @@ names! {
     EventsPublished = Counter "budstikke_events_published_total", "Events confirmed by the broker";
     EventsRefused = Counter "budstikke_events_refused_total",
         "Events that the broker did not take; they wait in the feed";
-    EventsHeld = Gauge "budstikke_events_held", "Events that were not taken in the last round";
+    EventsHeld = Gauge "budstikke_events_held", "Events that were not taken when they were last offered";
     Receipts = Counter "budstikke_receipts_total",
         "Delivery reports and bounces, by result: applied, parked, repeated";
     HttpRequests = Counter "budstikke_http_requests_total",

@@ -131,7 +131,7 @@ pub fn events(published: usize, held: usize) {
     counter!("budstikke_events_refused_total").increment(held as u64);
 }
 
-/// So many events of all agencies were not taken in the last round.
+/// So many events of all agencies were not taken when they were last offered.
 pub fn events_held(held: usize) {
     gauge!("budstikke_events_held").set(held as f64);
 }

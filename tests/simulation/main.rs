@@ -21,6 +21,7 @@ mod simulation {
         "confirm lost after publishing",
         "dead worker found",
         "event not published: the broker is away",
+        "event refused by a full queue",
         "fallback",
         "fenced write",
         "intents abandoned",
@@ -156,6 +157,19 @@ mod simulation {
     #[test]
     fn two_agencies_with_a_backlog_share_every_minute_while_workers_die() {
         shows(Scene::Crowd, 0..4, &["worker killed"]);
+    }
+
+    #[test]
+    fn an_agency_that_does_not_read_its_events_is_offered_few_and_gets_all_of_them_later() {
+        for seed in 0..6 {
+            let report = run(seed, Keep::Trace, Scene::FullQueue);
+            let trace = report.trace.join("\n");
+            assert!(report.violations.is_empty(), "{trace}");
+            let refused = report.counts.get("event refused by a full queue");
+            // Its 42 once at most, and then a few every time that it is asked, some eight times.
+            let is_few = refused.is_some_and(|refused| (16..=42 + 10 * 16).contains(refused));
+            assert!(is_few, "{trace}\n{refused:?} events were refused");
+        }
     }
 
     #[test]

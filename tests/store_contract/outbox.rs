@@ -78,7 +78,7 @@ pub async fn many_writers_at_once_leave_no_gap_and_no_disorder(w: World) {
 pub async fn what_is_published_is_not_offered_again_and_never_unpublished(w: World) {
     tell(&w, w.oslo, 0..5).await;
     tell(&w, w.bergen, 0..1).await;
-    let unpublished = w.store.unpublished(&[], 3).await.unwrap();
+    let unpublished = w.store.unpublished(&[], &[], 3).await.unwrap();
     let shape = |unpublished: &[budstikke::ports::store::Unpublished]| -> Vec<_> {
         let of = |u: &budstikke::ports::store::Unpublished| {
             let sequences: Vec<i64> = u.events.iter().map(|event| event.sequence).collect();
@@ -91,21 +91,25 @@ pub async fn what_is_published_is_not_offered_again_and_never_unpublished(w: Wor
         [(w.oslo, vec![1, 2, 3]), (w.bergen, vec![1])]
     );
     let noted = [(w.oslo, 4), (w.bergen, 1)];
-    let unpublished = w.store.unpublished(&noted, 10).await.unwrap();
+    let unpublished = w.store.unpublished(&noted, &[], 10).await.unwrap();
     assert_eq!(shape(&unpublished), [(w.oslo, vec![5])]);
-    let unpublished = w.store.unpublished(&[(w.oslo, 2)], 10).await.unwrap();
+    let unpublished = w.store.unpublished(&[(w.oslo, 2)], &[], 10).await.unwrap();
     assert_eq!(shape(&unpublished), [(w.oslo, vec![5])]);
     tell(&w, w.oslo, 5..7).await;
     // Nothing is noted before it is there.
     let beyond = [(w.oslo, 5), (w.bergen, 9)];
-    let unpublished = w.store.unpublished(&beyond, 1).await.unwrap();
+    let unpublished = w.store.unpublished(&beyond, &[], 1).await.unwrap();
     assert_eq!(shape(&unpublished), [(w.oslo, vec![6])]);
     tell(&w, w.bergen, 1..2).await;
-    let unpublished = w.store.unpublished(&[], 10).await.unwrap();
+    let unpublished = w.store.unpublished(&[], &[], 10).await.unwrap();
     assert_eq!(
         shape(&unpublished),
         [(w.oslo, vec![6, 7]), (w.bergen, vec![2])]
     );
+    let unpublished = w.store.unpublished(&[], &[w.oslo], 10).await.unwrap();
+    assert_eq!(shape(&unpublished), [(w.bergen, vec![2])]);
+    let resting = [w.bergen, w.oslo];
+    assert_eq!(w.store.unpublished(&[], &resting, 10).await.unwrap(), []);
     assert_eq!(w.store.feed(w.oslo, 0, 10).await.unwrap().len(), 7);
 }
 

@@ -179,14 +179,14 @@ pub async fn old_events_leave_the_feed_once_they_are_published(w: World) {
     finished(&w, "a").await;
     let before = w.events(w.oslo).await.len() as u64;
     let at = soon(&w).await;
-    w.store.unpublished(&[(w.oslo, 5)], 0).await.unwrap();
+    w.store.unpublished(&[(w.oslo, 5)], &[], 0).await.unwrap();
     let erased = erase(&w, [NOTHING, NOTHING, NOTHING, at]).await;
     assert_eq!(erased.events, 5);
     assert_eq!(w.events(w.oslo).await[0].sequence, 6);
-    let unpublished = w.store.unpublished(&[], 1).await.unwrap();
+    let unpublished = w.store.unpublished(&[], &[], 1).await.unwrap();
     assert_eq!(unpublished[0].events[0].sequence, 6);
     let beyond = [(w.oslo, i64::MAX)];
-    w.store.unpublished(&beyond, 0).await.unwrap();
+    w.store.unpublished(&beyond, &[], 0).await.unwrap();
     assert_eq!(
         erase(&w, [NOTHING, NOTHING, NOTHING, at]).await.events,
         before - 5
@@ -208,7 +208,7 @@ pub async fn old_events_leave_the_feed_when_there_is_no_broker(w: World) {
         erase(&w, [NOTHING, NOTHING, NOTHING, at]).await.events,
         before
     );
-    assert_eq!(w.store.unpublished(&[], 10).await.unwrap(), []);
+    assert_eq!(w.store.unpublished(&[], &[], 10).await.unwrap(), []);
 }
 
 pub async fn receipts_that_found_nothing_in_a_week_are_forgotten(w: World) {

@@ -38,7 +38,7 @@ const UNPUBLISHED: &str = "WITH told AS MATERIALIZED ( \
         SELECT * FROM event WHERE event.agency = s.agency \
             AND event.sequence > GREATEST(p.published, p.erased, t.upto, 0) \
         ORDER BY sequence LIMIT $3) e \
-    WHERE s.last > GREATEST(p.published, t.upto, 0) ORDER BY e.agency, e.sequence";
+    WHERE s.last > GREATEST(p.published, t.upto, 0) AND s.agency <> ALL ($4::int[]) ORDER BY e.agency, e.sequence";
 const FEED: &str = "SELECT agency, sequence, kind, subject, at, data FROM event \
     WHERE agency = $1 AND sequence > $2 ORDER BY sequence LIMIT $3";
 
@@ -60,6 +60,7 @@ impl Outbox for PostgresStore {
     async fn unpublished(
         &self,
         published: &[(AgencyNo, i64)],
+        resting: &[AgencyNo],
         limit: u32,
     ) -> Result<Vec<Unpublished>, StoreError> {
         let mut highest: BTreeMap<i32, i64> = BTreeMap::new();
@@ -71,7 +72,8 @@ impl Outbox for PostgresStore {
         let statement = sqlx::query(UNPUBLISHED)
             .bind(agencies)
             .bind(upto)
-            .bind(i64::from(limit));
+            .bind(i64::from(limit))
+            .bind(resting.iter().map(|agency| agency.0).collect::<Vec<_>>());
         let rows = self.fetch(statement).await?;
         let mut waiting: Vec<Unpublished> = Vec::new();
         for row in &rows {

@@ -24,7 +24,7 @@ const UNPUBLISHED: &str = "SELECT e.agency, e.sequence, e.kind, e.subject, e.at,
               max(coalesce(p.published, 0), coalesce(p.erased, 0)) AS upto
           FROM stream s LEFT JOIN publication p ON p.agency = s.agency) s
     CROSS JOIN event e ON e.agency = s.agency AND e.sequence > s.upto AND e.sequence <= s.upto + ?1
-    WHERE s.published < s.last
+    WHERE s.published < s.last AND s.agency NOT IN (SELECT value FROM json_each(?2))
     ORDER BY e.agency, e.sequence";
 
 const NOTE: &str = "INSERT INTO publication (agency, published)
@@ -92,6 +92,7 @@ impl Outbox for SqliteStore {
     async fn unpublished(
         &self,
         published: &[(AgencyNo, i64)],
+        resting: &[AgencyNo],
         limit: u32,
     ) -> Result<Vec<Unpublished>, StoreError> {
         if !published.is_empty() {
@@ -105,8 +106,10 @@ impl Outbox for SqliteStore {
             })
             .await?;
         }
+        let resting: Vec<i32> = resting.iter().map(|agency| agency.0).collect();
         let rows: Vec<Row> = sqlx::query_as(UNPUBLISHED)
             .bind(limit)
+            .bind(json(&resting))
             .fetch_all(self.readers())
             .await
             .map_err(Failure::from)?;

@@ -35,13 +35,15 @@ pub trait Outbox: Send + Sync {
     async fn release(&self, role: &str, worker: WorkerId) -> Result<(), StoreError>;
 
     /// Notes that everything up to and including these sequences is `published`, which never moves
-    /// backwards nor beyond what there is, and answers what is not, at most `limit` events per agency.
+    /// backwards nor beyond what there is, and answers what is not, at most `limit` events per agency and
+    /// none of those that are `resting`.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn unpublished(
         &self,
         published: &[(AgencyNo, i64)],
+        resting: &[AgencyNo],
         limit: u32,
     ) -> Result<Vec<Unpublished>, StoreError>;
 

@@ -281,6 +281,15 @@ impl Sink {
     fn publish_window(&self, window: Window<'_>, lost: f64) -> usize {
         let index = self.outside.agency_of(window.agency);
         let all = window.events.len() as u64;
+        let mut state = self.outside.state.lock();
+        if state.full == Some(index) {
+            *state
+                .counts
+                .entry("event refused by a full queue")
+                .or_default() += all;
+            return 0;
+        }
+        drop(state);
         let (arrive, confirm) = self.outside.sim.draw(|rng| {
             if rng.chance(lost) {
                 let arrive = rng.within(0..all + 1);

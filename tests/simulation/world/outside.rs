@@ -48,6 +48,8 @@ pub struct State {
     pub gateways: BTreeMap<String, GatewayWeather>,
     pub broker: Broker,
     pub sink_down: bool,
+    /// The agency whose queue for events takes no more.
+    pub full: Option<usize>,
     /// How probably a worker is killed or held up between a commit and its knowledge of it.
     pub strike: f64,
     pub confirm_lost: f64,

@@ -161,6 +161,7 @@ pub fn run(seed: u64, keep: Keep, scene: Scene) -> Report {
             gateways: std::collections::BTreeMap::new(),
             broker: Broker::default(),
             sink_down: false,
+            full: None,
             strike: 0.0,
             confirm_lost: 0.0,
             ack_lost: 0.0,
@@ -217,6 +218,7 @@ pub fn run(seed: u64, keep: Keep, scene: Scene) -> Report {
         fleet.act(first);
     }
     storm.brew(&mut rng, &fleet, &numbers, scene.jobs(&numbers, wall));
+    scene.weather(&outside);
     fleet.until(HEALED, |_| false);
     storm.heal(&mut fleet);
     quiet(&mut fleet, HEALED + 900 * S);

@@ -1,6 +1,7 @@
 //! Which world a seed plays in: a storm of faults as the dice fall, none at all, or one that shows
 //! one thing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use budstikke::domain::kinds::{ChannelRule, Class, IfUncertain, Lane, Window};
@@ -11,6 +12,7 @@ use budstikke::pipeline::deps::Policy;
 use super::aim::{self, Aim, Fate};
 use super::faults::{Act, Kinds};
 use super::fleet::Line;
+use super::outside::Outside;
 use super::register::phone;
 use super::rng::Rng;
 use super::storm::Storm;
@@ -35,6 +37,8 @@ pub enum Scene {
     OwnClock,
     /// Two agencies with more than one slow gateway takes in minutes, while workers die.
     Crowd,
+    /// One agency reads its events no more for a while, so that its queue is full; another one goes on.
+    FullQueue,
 }
 
 impl std::str::FromStr for Scene {
@@ -49,9 +53,12 @@ impl std::str::FromStr for Scene {
             "lost-claim" => Self::LostClaim,
             "own-clock" => Self::OwnClock,
             "crowd" => Self::Crowd,
+            "full-queue" => Self::FullQueue,
             _ => {
-                let all = "storm, calm, slow-intent, late-answer, lost-claim, own-clock, crowd";
-                return Err(format!("there is no scene {word}; there are {all}"));
+                return Err(format!(
+                    "there is no scene {word}; there are storm, calm, slow-intent, late-answer, \
+                     lost-claim, own-clock, crowd, full-queue"
+                ));
             }
         })
     }
@@ -67,9 +74,12 @@ impl Scene {
     pub fn storm(self, storm: Storm) -> Storm {
         let kinds = match self {
             Self::Storm => storm.kinds,
-            Self::Calm | Self::SlowIntent | Self::LateAnswer | Self::LostClaim | Self::OwnClock => {
-                Kinds::NONE
-            }
+            Self::Calm
+            | Self::SlowIntent
+            | Self::LateAnswer
+            | Self::LostClaim
+            | Self::OwnClock
+            | Self::FullQueue => Kinds::NONE,
             Self::Crowd => Kinds {
                 kills: true,
                 pauses: true,
@@ -100,9 +110,12 @@ impl Scene {
     /// The policy of this scene, made of the seed's.
     pub fn policy(self, policy: Policy) -> Policy {
         match self {
-            Self::Storm | Self::Calm | Self::LateAnswer | Self::LostClaim | Self::OwnClock => {
-                policy
-            }
+            Self::Storm
+            | Self::Calm
+            | Self::LateAnswer
+            | Self::LostClaim
+            | Self::OwnClock
+            | Self::FullQueue => policy,
             Self::SlowIntent => Policy {
                 register_fresh: Duration::from_secs(4),
                 ..policy
@@ -127,7 +140,7 @@ impl Scene {
         };
         match self {
             Self::Storm if kinds.are_any() => aim::of_seed(seed, rng),
-            Self::Storm | Self::Calm | Self::OwnClock | Self::Crowd => Vec::new(),
+            Self::Storm | Self::Calm | Self::OwnClock | Self::Crowd | Self::FullQueue => Vec::new(),
             // Shorter than a worker is trusted to live, longer than an answer is fresh.
             Self::SlowIntent => vec![once("intend", Fate::Slow, 5 * S, 0)],
             // As long as a worker is trusted to live after its last heartbeat.
@@ -144,6 +157,14 @@ impl Scene {
     pub fn first(self) -> Option<Act> {
         let hour = Duration::from_hours(1).as_micros();
         (self == Self::OwnClock).then(|| Act::Skew(0, i64::try_from(hour).unwrap_or(i64::MAX)))
+    }
+
+    /// The weather of this scene.
+    pub fn weather(self, outside: &Arc<Outside>) {
+        if self == Self::FullQueue {
+            outside.change(S, |state| state.full = Some(0));
+            outside.change(50 * S, |state| state.full = None);
+        }
     }
 
     /// The jobs of this scene, with when they are published; `None`: the seed's.
@@ -182,6 +203,16 @@ impl Scene {
                 spec.expires = Some(wall.plus(Duration::from_mins(10)));
                 spec.write();
                 Some(vec![(0, spec)])
+            }
+            Self::FullQueue => {
+                let first = job(0, "unread".to_owned(), Lane::Normal, phones(0, 40));
+                let mut jobs = vec![(2 * S, first)];
+                for number in 0..20 {
+                    let recipients = phones(40 + number, 1);
+                    let spec = job(1, format!("read-{number}"), Lane::Normal, recipients);
+                    jobs.push(((3 + 2 * number) * S, spec));
+                }
+                Some(jobs)
             }
             Self::Crowd => {
                 let mut jobs = Vec::new();

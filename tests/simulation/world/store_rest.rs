@@ -38,11 +38,12 @@ impl Outbox for FarStore {
     async fn unpublished(
         &self,
         published: &[(AgencyNo, i64)],
+        resting: &[AgencyNo],
         limit: u32,
     ) -> Result<Vec<Unpublished>, StoreError> {
-        let published = published.to_vec();
+        let (published, resting) = (published.to_vec(), resting.to_vec());
         self.call("unpublished", async move |s: SqliteStore, _| {
-            s.unpublished(&published, limit).await
+            s.unpublished(&published, &resting, limit).await
         })
         .await
     }

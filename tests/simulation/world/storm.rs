@@ -244,6 +244,10 @@ impl Storm {
             window(rng, outside, move |state, on| {
                 state.confirm_lost = if on { lost } else { 0.0 }
             });
+            let agency = rng.within(0..2) as usize;
+            window(rng, outside, move |state, on| {
+                state.full = on.then_some(agency);
+            });
         }
     }
 
@@ -261,6 +265,7 @@ impl Storm {
         }
         state.register = RegisterWeather::default();
         state.sink_down = false;
+        state.full = None;
         state.confirm_lost = 0.0;
         state.ack_lost = 0.0;
         for weather in state.gateways.values_mut() {
