@@ -11,8 +11,8 @@ const WEIGHT: f64 = 1.0 / 8.0;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Appetite {
     most: u16,
-    /// What should wait in memory at most, in bytes of bodies. It is aimed at: when small messages are
-    /// followed by large ones at once, [`super::in_hand`] keeps the rest out.
+    /// What of this queue should wait in memory at most, in bytes of bodies. It is aimed at: when small
+    /// messages are followed by large ones at once, [`super::in_hand`] keeps the rest out.
     room: f64,
     now: u16,
     /// Of the bodies, in bytes.

@@ -35,6 +35,7 @@ pub(super) enum Mode {
 /// What the source and one of its sessions share.
 #[derive(Debug)]
 pub(super) struct Shared {
+    /// Whose queues are consumed.
     pub(super) lane: Lane,
     pub(super) link: Link,
     /// The same for every lane.
