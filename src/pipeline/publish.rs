@@ -12,7 +12,7 @@ use crate::telemetry::record;
 
 use super::deps::Deps;
 use super::gather::Gather;
-use super::held::{Held, Offer};
+use super::resting::{Offer, Resting};
 
 const ROLE: &str = "publisher";
 const LEASE: Duration = Duration::from_secs(10);
@@ -33,7 +33,7 @@ pub struct Publisher {
     deps: Arc<Deps>,
     sink: Arc<dyn EventSink>,
     gather: Gather,
-    held: Held,
+    resting: Resting,
     renewed: Option<Monotonic>,
     /// What is published, up to which sequence of each agency, and not noted yet: it goes along with
     /// the next look. Whoever comes after a crash publishes it again.
@@ -60,7 +60,7 @@ impl Publisher {
             deps,
             sink,
             gather: Gather::new(MANY, GROWS),
-            held: Held::new(),
+            resting: Resting::new(),
             renewed: None,
             published: Vec::new(),
         }
@@ -149,7 +149,7 @@ impl Publisher {
     async fn round(&mut self) -> Result<Round, StoreError> {
         if !self.is_mine().await? {
             self.published.clear();
-            self.held = Held::new();
+            self.resting = Resting::new();
             return Ok(Round::NotMine);
         }
         if !self.sink.is_ready() {
@@ -157,7 +157,7 @@ impl Publisher {
             return Ok(Round::Away);
         }
         let began = self.deps.clock.monotonic();
-        let resting = self.held.resting(began);
+        let resting = self.resting.at(began);
         let waiting = self.look(&resting, WINDOW).await?;
         if waiting.is_empty() {
             self.ended(began, &[]);
@@ -185,8 +185,8 @@ impl Publisher {
     /// A round that began then has ended.
     fn ended(&mut self, began: Monotonic, offers: &[Offer]) {
         let now = self.deps.clock.monotonic();
-        self.held.ended(began, now, offers);
-        record::events_held(self.held.events());
+        self.resting.ended(began, now, offers);
+        record::events_held(self.resting.events());
     }
 
     /// Notes what is published, if anything.
@@ -212,7 +212,7 @@ impl Publisher {
     /// What became of each agency's events.
     async fn publish(&self, waiting: &[Unpublished]) -> Vec<Offer> {
         let offer = |some: &Unpublished| {
-            let offered = some.events.len().min(self.held.window(some.agency));
+            let offered = some.events.len().min(self.resting.window(some.agency));
             Offer {
                 agency: some.agency,
                 waiting: some.events.len(),

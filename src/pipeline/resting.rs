@@ -1,6 +1,5 @@
 //! Agencies whose events the broker does not take, because their queue is full or missing: each is
-//! left alone for a while, longer each time. What is held is read and offered in vain, which the
-//! others pay for.
+//! left alone for a while, longer each time. What is read and offered in vain, the others pay for.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -36,16 +35,16 @@ struct Rest {
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Held(BTreeMap<AgencyNo, Rest>);
+pub(super) struct Resting(BTreeMap<AgencyNo, Rest>);
 
-impl Held {
+impl Resting {
     /// None.
     pub(super) const fn new() -> Self {
         Self(BTreeMap::new())
     }
 
     /// Those that are left alone now.
-    pub(super) fn resting(&self, now: Monotonic) -> Vec<AgencyNo> {
+    pub(super) fn at(&self, now: Monotonic) -> Vec<AgencyNo> {
         let resting = self.0.iter().filter(|(_, rest)| rest.until > now);
         resting.map(|(agency, _)| *agency).collect()
     }
@@ -106,15 +105,15 @@ mod tests {
 
     #[test]
     fn who_takes_nothing_is_asked_seldom_and_for_little() {
-        let mut held = Held::new();
+        let mut resting = Resting::new();
         let (mut now, mut asked, mut offered) = (0, 0, 0);
         while now < 600_000 {
-            if held.resting(at(now)).is_empty() {
+            if resting.at(at(now)).is_empty() {
                 asked += 1;
-                let window = held.window(OSLO).min(1_000);
+                let window = resting.window(OSLO).min(1_000);
                 offered += window;
-                held.ended(at(now), at(now), &[offer(OSLO, window, 0)]);
-                assert_eq!(held.events(), 1_000);
+                resting.ended(at(now), at(now), &[offer(OSLO, window, 0)]);
+                assert_eq!(resting.events(), 1_000);
             }
             now += 100;
         }
@@ -123,42 +122,42 @@ mod tests {
 
     #[test]
     fn who_takes_everything_again_is_like_the_others_at_once() {
-        let mut held = Held::new();
-        held.ended(at(0), at(0), &[offer(OSLO, 1_000, 0)]);
-        held.ended(at(500), at(500), &[offer(OSLO, 16, 0)]);
-        assert_eq!(held.resting(at(1_499)), [OSLO]);
-        assert_eq!(held.resting(at(1_500)), []);
-        held.ended(at(1_500), at(1_500), &[offer(OSLO, 16, 16)]);
-        assert_eq!((held.window(OSLO), held.events()), (usize::MAX, 0));
+        let mut resting = Resting::new();
+        resting.ended(at(0), at(0), &[offer(OSLO, 1_000, 0)]);
+        resting.ended(at(500), at(500), &[offer(OSLO, 16, 0)]);
+        assert_eq!(resting.at(at(1_499)), [OSLO]);
+        assert_eq!(resting.at(at(1_500)), []);
+        resting.ended(at(1_500), at(1_500), &[offer(OSLO, 16, 16)]);
+        assert_eq!((resting.window(OSLO), resting.events()), (usize::MAX, 0));
     }
 
     #[test]
     fn who_takes_some_is_asked_again_soon() {
-        let mut held = Held::new();
+        let mut resting = Resting::new();
         for round in 0..5 {
             let now = at(round * 10_000);
-            held.ended(now, now, &[offer(OSLO, 1_000, 0)]);
+            resting.ended(now, now, &[offer(OSLO, 1_000, 0)]);
         }
-        held.ended(at(50_000), at(50_000), &[offer(OSLO, 16, 3)]);
-        assert_eq!(held.resting(at(50_499)), [OSLO]);
-        assert_eq!(held.resting(at(50_500)), []);
+        resting.ended(at(50_000), at(50_000), &[offer(OSLO, 16, 3)]);
+        assert_eq!(resting.at(at(50_499)), [OSLO]);
+        assert_eq!(resting.at(at(50_500)), []);
     }
 
     #[test]
     fn the_others_rounds_change_nothing() {
-        let mut held = Held::new();
-        held.ended(at(0), at(0), &[offer(OSLO, 1_000, 0), offer(BERGEN, 9, 9)]);
-        assert_eq!(held.window(BERGEN), usize::MAX);
-        held.ended(at(100), at(120), &[offer(BERGEN, 1_000, 1_000)]);
-        assert_eq!(held.resting(at(499)), [OSLO]);
-        assert_eq!(held.window(OSLO), TRIAL);
+        let mut resting = Resting::new();
+        resting.ended(at(0), at(0), &[offer(OSLO, 1_000, 0), offer(BERGEN, 9, 9)]);
+        assert_eq!(resting.window(BERGEN), usize::MAX);
+        resting.ended(at(100), at(120), &[offer(BERGEN, 1_000, 1_000)]);
+        assert_eq!(resting.at(at(499)), [OSLO]);
+        assert_eq!(resting.window(OSLO), TRIAL);
     }
 
     #[test]
     fn who_has_nothing_left_is_forgotten() {
-        let mut held = Held::new();
-        held.ended(at(0), at(0), &[offer(OSLO, 1_000, 0)]);
-        held.ended(at(600), at(600), &[]);
-        assert_eq!((held.window(OSLO), held.events()), (usize::MAX, 0));
+        let mut resting = Resting::new();
+        resting.ended(at(0), at(0), &[offer(OSLO, 1_000, 0)]);
+        resting.ended(at(600), at(600), &[]);
+        assert_eq!((resting.window(OSLO), resting.events()), (usize::MAX, 0));
     }
 }
