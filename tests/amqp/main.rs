@@ -17,5 +17,6 @@ mod hostile;
 mod identity;
 mod jobs;
 mod recovery;
+mod sizes;
 mod support;
 mod wire;

@@ -38,7 +38,8 @@ const UNPUBLISHED: &str = "WITH told AS MATERIALIZED ( \
         SELECT * FROM event WHERE event.agency = s.agency \
             AND event.sequence > GREATEST(p.published, p.erased, t.upto, 0) \
         ORDER BY sequence LIMIT $3) e \
-    WHERE s.last > GREATEST(p.published, t.upto, 0) AND s.agency <> ALL ($4::int[]) ORDER BY e.agency, e.sequence";
+    WHERE s.last > GREATEST(p.published, t.upto, 0) AND s.agency <> ALL ($4::int[]) \
+    ORDER BY e.agency, e.sequence";
 const FEED: &str = "SELECT agency, sequence, kind, subject, at, data FROM event \
     WHERE agency = $1 AND sequence > $2 ORDER BY sequence LIMIT $3";
 
