@@ -273,4 +273,5 @@ async fn another_languages_client_publishes_a_job_and_reads_its_events() {
     );
     assert_eq!(site.sms.inbox().count(), 2);
     assert!(site.stop().await.success(), "{}", site.log());
+    assert!(!site.log().contains("good-bye"), "{}", site.log());
 }

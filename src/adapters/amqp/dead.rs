@@ -11,7 +11,7 @@ use lapin::{Channel, Connection};
 
 use super::error::AmqpError;
 pub use super::letter::{DeadLetter, ReplayError};
-use super::link::{Traffic, close, connect};
+use super::link::{Traffic, close, connect, leave};
 use super::names;
 use super::publisher::{Publisher, Receipt};
 use super::settings::AmqpSettings;
@@ -202,9 +202,7 @@ impl<'a> Hand<'a> {
 
     /// A closed channel gives everything back that it holds.
     async fn put_back(&self) {
-        if let Err(error) = self.channel.close(200, "OK".into()).await {
-            tracing::debug!(error = &error as &dyn std::error::Error, "channel was gone");
-        }
+        leave(&self.channel).await;
     }
 
     fn explain(&self, error: lapin::Error) -> AmqpError {

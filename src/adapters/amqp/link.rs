@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lapin::tcp::{AMQPUriTcpExt, OwnedTLSConfig};
 use lapin::uri::AMQPScheme;
-use lapin::{Connection, ConnectionProperties};
+use lapin::{Channel, Connection, ConnectionProperties};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
@@ -103,7 +103,7 @@ impl Link {
         let mut state = self.watch();
         let ended =
             state.wait_for(|state| matches!(state, LinkState::Closed | LinkState::Refused(_)));
-        if timeout(CLOSE_LIMIT * 2, ended).await.is_err() {
+        if timeout(CLOSE_LIMIT * 3, ended).await.is_err() {
             warn!(
                 purpose = self.purpose,
                 "the broker did not say good-bye in time"
@@ -200,7 +200,25 @@ async fn one_session(link: &Link, session: &mut impl Session) -> Result<(), Amqp
     ended
 }
 
-/// Closes politely, if the other side still listens.
+/// Opens a channel. Who opens one ends it with [`leave`], or the connection closes without a good-bye.
+pub(super) async fn open(connection: &Connection, link: &Link) -> Result<Channel, AmqpError> {
+    connection
+        .create_channel()
+        .await
+        .map_err(|error| link.unavailable(error))
+}
+
+/// Closes a channel, if it is still there: the broker takes back what was delivered over it and not
+/// settled. A channel that is merely dropped closes behind our back, and the library gives the
+/// whole connection up if that is closed meanwhile.
+pub(super) async fn leave(channel: &Channel) {
+    if channel.status().connected() {
+        // If this fails, the connection has ended as well.
+        drop(timeout(CLOSE_LIMIT, channel.close(200, "OK".into())).await);
+    }
+}
+
+/// Closes politely, if the other side still listens. Its channels must be left before.
 pub(super) async fn close(connection: &Connection) {
     if connection.status().connected() && !connection.status().blocked() {
         let bye = connection.close(200, "OK".into());

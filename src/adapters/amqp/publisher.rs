@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing::warn;
 
 use super::error::{AmqpError, NOT_FOUND, reply};
-use super::link::{Link, LinkState, Session, Traffic, keep};
+use super::link::{Link, LinkState, Session, Traffic, keep, leave, open};
 use super::settings::AmqpSettings;
 use super::topology::Topology;
 
@@ -297,7 +297,10 @@ impl Session for PublisherSession {
 
     async fn run(&mut self, connection: &Connection, link: &Link) -> Result<(), AmqpError> {
         let ended = self.serve(connection, link).await;
-        self.shared.channel.lock().take();
+        let channel = self.shared.channel.lock().take();
+        if let (Some(channel), Ok(())) = (channel, &ended) {
+            leave(&channel).await;
+        }
         ended
     }
 }
@@ -305,10 +308,7 @@ impl Session for PublisherSession {
 impl PublisherSession {
     async fn serve(&self, connection: &Connection, link: &Link) -> Result<(), AmqpError> {
         let mut events = connection.events_listener();
-        let channel = connection
-            .create_channel()
-            .await
-            .map_err(|error| link.unavailable(error))?;
+        let channel = open(connection, link).await?;
         if let Some(topology) = &self.topology {
             topology.declare(&channel, &link.settings).await?;
         }

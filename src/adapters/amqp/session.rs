@@ -5,8 +5,8 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::StreamExt as _;
-use lapin::{Channel, Connection};
+use futures::{Stream, StreamExt as _};
+use lapin::{Channel, Connection, Event};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
@@ -16,7 +16,7 @@ use super::consuming::Consuming;
 use super::error::AmqpError;
 use super::handle::Tags;
 use super::in_hand::InHand;
-use super::link::{Link, LinkState, Session, Traffic};
+use super::link::{Link, LinkState, Session, Traffic, leave, open};
 use super::publisher::{alive, on_event};
 use super::topology::Topology;
 use crate::domain::kinds::Lane;
@@ -114,7 +114,6 @@ impl Session for ConsumerSession {
 
     async fn run(&mut self, connection: &Connection, link: &Link) -> Result<(), AmqpError> {
         let ended = self.serve(connection, link).await;
-        self.shared.flush().await;
         self.shared.forget();
         match ended {
             // Whatever was handed out cannot be settled any more: nothing is left to do.
@@ -126,15 +125,31 @@ impl Session for ConsumerSession {
 
 impl ConsumerSession {
     async fn serve(&self, connection: &Connection, link: &Link) -> Result<(), AmqpError> {
-        let mut events = connection.events_listener();
+        let events = connection.events_listener();
         let declaring = open(connection, link).await?;
         self.topology.declare(&declaring, &link.settings).await?;
+        leave(&declaring).await;
         let channel = open(connection, link).await?;
+        let ended = self.consume(connection, events, &channel).await;
+        self.shared.flush().await;
+        if ended.is_ok() {
+            leave(&channel).await;
+        }
+        ended
+    }
+
+    async fn consume(
+        &self,
+        connection: &Connection,
+        mut events: impl Stream<Item = Event> + Send + Unpin,
+        channel: &Channel,
+    ) -> Result<(), AmqpError> {
+        let link = &self.shared.link;
         let tags = Arc::new(Tags::new(Arc::clone(&self.shared.to_settle)));
         *self.shared.tags.lock() = Some(Arc::clone(&tags));
         let agencies = self.topology.agencies();
         let appetite = Appetite::new(self.prefetch, self.room, agencies.len());
-        let mut consuming = Consuming::new(&self.shared, &self.in_hand, &channel, &tags);
+        let mut consuming = Consuming::new(&self.shared, &self.in_hand, channel, &tags);
         let mut wanted = self.shared.wanted.subscribe();
         let mut mode = Mode::Paused;
         let mut look = tokio::time::interval(LOOK_EVERY);
@@ -169,11 +184,4 @@ impl ConsumerSession {
             }
         }
     }
-}
-
-async fn open(connection: &Connection, link: &Link) -> Result<Channel, AmqpError> {
-    connection
-        .create_channel()
-        .await
-        .map_err(|error| link.unavailable(error))
 }
