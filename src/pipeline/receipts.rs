@@ -67,13 +67,19 @@ impl Receipts {
         let receipts: Arc<[Receipt]> = receipts.into();
         match self.reports.turn(gateway, &receipts).await {
             Turn::Stored => Ok(()),
+            Turn::Away => Err(StoreError::Unavailable(
+                "it could not be reached a moment ago".into(),
+            )),
             Turn::Alone => self.store(gateway, receipts.to_vec()).await,
             Turn::Store(together) => match self.store(gateway, together.receipts()).await {
                 Ok(()) => {
                     together.stored();
                     Ok(())
                 }
-                Err(error @ StoreError::Unavailable(_)) => Err(error),
+                Err(error @ StoreError::Unavailable(_)) => {
+                    together.away();
+                    Err(error)
+                }
                 Err(_others) => {
                     drop(together);
                     self.store(gateway, receipts.to_vec()).await

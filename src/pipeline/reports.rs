@@ -28,8 +28,15 @@ pub(super) struct Reports {
 struct Report {
     gateway: String,
     receipts: Arc<[Receipt]>,
-    /// Dropped unanswered: they may not be stored.
-    stored: oneshot::Sender<()>,
+    /// Dropped unanswered: it is to be stored alone.
+    answer: oneshot::Sender<Answer>,
+}
+
+/// What came of a report that somebody else took along.
+#[derive(Debug, Clone, Copy)]
+enum Answer {
+    Stored,
+    Away,
 }
 
 /// What is to be done about a report.
@@ -37,6 +44,8 @@ struct Report {
 pub(super) enum Turn<'a> {
     /// Nothing: somebody else has stored it.
     Stored,
+    /// Nothing: somebody else was just told that the store cannot be reached.
+    Away,
     /// These are to be stored, it among them.
     Store(Together<'a>),
     /// Somebody else could not store it with others: it goes alone.
@@ -44,9 +53,10 @@ pub(super) enum Turn<'a> {
 }
 
 impl Turn<'_> {
-    const fn of(answer: Result<(), oneshot::error::RecvError>) -> Self {
+    const fn of(answer: Result<Answer, oneshot::error::RecvError>) -> Self {
         match answer {
-            Ok(()) => Self::Stored,
+            Ok(Answer::Stored) => Self::Stored,
+            Ok(Answer::Away) => Self::Away,
             Err(_dropped) => Self::Alone,
         }
     }
@@ -66,11 +76,20 @@ impl Together<'_> {
         receipts.cloned().collect()
     }
 
-    /// They are stored. Without this everybody tries alone.
+    /// They are stored. Without this or [`Together::away`] everybody tries alone.
     pub(super) fn stored(self) {
+        self.answer(Answer::Stored);
+    }
+
+    /// The store cannot be reached: nobody else waits as long to be told the same.
+    pub(super) fn away(self) {
+        self.answer(Answer::Away);
+    }
+
+    fn answer(self, answer: Answer) {
         for report in self.reports {
             // Whoever hung up sends it again.
-            report.stored.send(()).ok();
+            report.answer.send(answer).ok();
         }
     }
 }
@@ -87,11 +106,11 @@ impl Default for Reports {
 impl Reports {
     /// What whoever brings a report has to do about it.
     pub(super) async fn turn(&self, gateway: &str, receipts: &Arc<[Receipt]>) -> Turn<'_> {
-        let (stored, mut answer) = oneshot::channel();
+        let (answers, mut answer) = oneshot::channel();
         self.waiting.lock().push(Report {
             gateway: gateway.to_owned(),
             receipts: Arc::clone(receipts),
-            stored,
+            answer: answers,
         });
         let turn = tokio::select! {
             biased;
@@ -117,7 +136,7 @@ impl Reports {
         let mut waiting = self.waiting.lock();
         let is_mine = |report: &Report| Arc::ptr_eq(&report.receipts, receipts);
         // Whoever hung up sends it again; then it may not come after what was said meanwhile.
-        waiting.retain(|report| is_mine(report) || !report.stored.is_closed());
+        waiting.retain(|report| is_mine(report) || !report.answer.is_closed());
         waiting.iter().find(|report| is_mine(report))?;
         let keys = |receipts: &[Receipt]| receipts.iter().map(|one| one.key.clone()).collect();
         let mut known: HashSet<ReceiptKey> = keys(receipts);
@@ -155,30 +174,37 @@ mod tests {
         vec![receipt].into()
     }
 
-    /// A store that notes how many it was given at once, and refuses what is about `poison`.
+    /// A store that notes how many it was given at once, and refuses what is about `poison`, or all
+    /// when it is away.
     #[derive(Default)]
     struct Store {
         reports: Reports,
         given: Mutex<Vec<usize>>,
         poison: Option<ReceiptKey>,
+        away: bool,
     }
 
     impl Store {
         async fn store(&self, all: Vec<Receipt>) -> bool {
             tokio::task::yield_now().await;
             self.given.lock().push(all.len());
-            all.iter().all(|one| Some(&one.key) != self.poison.as_ref())
+            !self.away && all.iter().all(|one| Some(&one.key) != self.poison.as_ref())
         }
 
         async fn take(&self, key: String) -> bool {
             let receipts = receipts(&key);
             match self.reports.turn("gateway", &receipts).await {
                 Turn::Stored => true,
+                Turn::Away => false,
                 Turn::Alone => self.store(receipts.to_vec()).await,
                 Turn::Store(together) => {
                     if self.store(together.receipts()).await {
                         together.stored();
                         return true;
+                    }
+                    if self.away {
+                        together.away();
+                        return false;
                     }
                     drop(together);
                     self.store(receipts.to_vec()).await
@@ -214,5 +240,18 @@ mod tests {
         let answers = join_all((0..20).map(|n| store.take(n.to_string()))).await;
         let failed: Vec<usize> = (0..20).filter(|n| !answers[*n]).collect();
         assert_eq!(failed, [7]);
+    }
+
+    #[tokio::test]
+    async fn when_the_store_is_away_nobody_asks_it_again() {
+        let store = Store {
+            away: true,
+            ..Store::default()
+        };
+        let answers = join_all((0..40).map(|n| store.take(n.to_string()))).await;
+        assert_eq!(answers, [false; 40]);
+        let given = store.given.into_inner();
+        assert_eq!(given.iter().sum::<usize>(), 40, "{given:?}");
+        assert!(given.len() <= AT_ONCE + 1, "{given:?}");
     }
 }
