@@ -13,6 +13,9 @@ use parking_lot::Mutex;
 use super::faults::Act;
 use super::rng::Rng;
 
+/// So much does not happen at one moment, unless a loop spins.
+const AT_ONCE: u64 = 100_000;
+
 /// One life of a worker process; 0 is the world outside.
 pub type Life = u32;
 
@@ -29,6 +32,7 @@ pub enum Due {
 }
 
 struct State {
+    seed: u64,
     /// Microseconds since the beginning.
     now: u64,
     order: u64,
@@ -37,6 +41,8 @@ struct State {
     rng: Rng,
     trace: Trace,
     steps: u64,
+    /// Those of this moment.
+    at_once: u64,
 }
 
 /// The simulation's time.
@@ -60,6 +66,7 @@ pub struct Trace {
 impl Sim {
     pub fn new(seed: u64, keep: bool) -> Self {
         Self(Arc::new(Mutex::new(State {
+            seed,
             now: 0,
             order: 0,
             due: BTreeMap::new(),
@@ -71,6 +78,7 @@ impl Sim {
                 lines: Vec::new(),
             },
             steps: 0,
+            at_once: 0,
         })))
     }
 
@@ -127,8 +135,18 @@ impl Sim {
             state.now = state.now.max(end);
             return None;
         };
-        state.now = state.now.max(key.0);
+        if key.0 > state.now {
+            state.now = key.0;
+            state.at_once = 0;
+        }
         state.steps += 1;
+        state.at_once += 1;
+        assert!(
+            state.at_once < AT_ONCE,
+            "seed {}: time stands still at {:.6} s, some loop spins",
+            state.seed,
+            state.now as f64 / 1e6
+        );
         state.due.remove(&key)
     }
 
