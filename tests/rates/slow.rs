@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -205,5 +205,61 @@ async fn what_could_not_be_ready_in_its_slot_is_not_begun_for_it() {
         left.iter().filter(late).count() * 10 <= left.len(),
         "{left:?}"
     );
+    fleet.stop().await;
+}
+
+/// Opens a connection for the first message, which takes a second; the others use it.
+#[derive(Debug, Default)]
+struct Opening {
+    open: AtomicBool,
+    /// How long before its slot each message began.
+    ahead: Mutex<Vec<Duration>>,
+}
+
+impl Opening {
+    const LEAD: Duration = Duration::from_secs(1);
+}
+
+#[async_trait]
+impl Gateway for Opening {
+    async fn submit(&self, _: &Outbound, slot: Slot, _: Duration) -> Outcome {
+        self.open.store(true, Ordering::SeqCst);
+        self.ahead.lock().push(slot.opens_in());
+        slot.opened().await;
+        leave(slot)
+    }
+
+    async fn probe(&self, _: Duration) -> Result<String, String> {
+        Ok("here".to_owned())
+    }
+
+    fn concurrency(&self) -> usize {
+        64
+    }
+
+    fn lead(&self) -> Duration {
+        if self.open.load(Ordering::SeqCst) {
+            Duration::ZERO
+        } else {
+            Self::LEAD
+        }
+    }
+}
+
+// On one thread: the others are looked at when the first has begun.
+#[tokio::test]
+async fn who_was_given_the_time_to_get_ready_has_it_though_another_began_first() {
+    let log = Log::listen();
+    let gateway = Arc::new(Opening::default());
+    let fleet = Fleet::start(1, |_| Routes {
+        sms: vec![route("opening", Arc::clone(&gateway) as _, 200.0, 1)],
+        email: Vec::new(),
+    })
+    .await;
+    fleet.submit("sms", 0, 5, "Brøyting i kveld").await;
+    until("everything is sent", || log.passed("opening").len() == 5).await;
+    let ahead = gateway.ahead.lock().clone();
+    let early = |ahead: &&Duration| **ahead > Opening::LEAD / 2;
+    assert!(ahead.iter().filter(early).count() > 1, "{ahead:?}");
     fleet.stop().await;
 }
