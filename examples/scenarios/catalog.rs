@@ -223,6 +223,18 @@ pub(crate) fn measures(scenario: &Scenario) -> Vec<Measure> {
                 Goal::Told,
             ),
             measure("kept", "what is left of the rate", "×", Goal::AtLeast(0.9)),
+            measure(
+                "small_us",
+                "database's CPU time each, small",
+                "µs",
+                Goal::Told,
+            ),
+            measure(
+                "large_us",
+                "database's CPU time each, large",
+                "µs",
+                Goal::Told,
+            ),
             MEMORY,
         ],
     }

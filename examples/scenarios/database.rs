@@ -31,23 +31,28 @@ pub(crate) struct Counts {
 impl Database {
     /// Drops the last run's database and makes a new one with the schema.
     pub(crate) async fn fresh(rig: &Rig) -> anyhow::Result<Self> {
-        let mut server = PgConnection::connect(&rig.postgres).await?;
-        for statement in [
-            format!("DROP DATABASE IF EXISTS {NAME} WITH (FORCE)"),
-            format!("CREATE DATABASE {NAME}"),
-        ] {
-            server.execute(AssertSqlSafe(statement)).await?;
-        }
-        server.close().await?;
+        Self::named(rig, NAME).await
+    }
+
+    /// The same with a name of its own.
+    pub(crate) async fn named(rig: &Rig, name: &str) -> anyhow::Result<Self> {
+        drop_database(rig, name).await?;
+        at_server(rig, format!("CREATE DATABASE {name}")).await?;
         let (base, _) = rig
             .postgres
             .rsplit_once('/')
             .ok_or_else(|| anyhow!("TEST_POSTGRES_URL names no database"))?;
-        let url = format!("{base}/{NAME}");
+        let url = format!("{base}/{name}");
         budstikke::adapters::postgres::migrate(&url)
             .await
             .context("the schema")?;
         Self::open(url).await
+    }
+
+    /// Drops it.
+    pub(crate) async fn remove(self, rig: &Rig) -> anyhow::Result<()> {
+        let (_, name) = self.url.rsplit_once('/').unwrap_or_default();
+        drop_database(rig, name).await
     }
 
     async fn open(url: String) -> anyhow::Result<Self> {
@@ -150,4 +155,14 @@ impl Database {
             .fetch_one(&mut server)
             .await?)
     }
+}
+
+async fn drop_database(rig: &Rig, name: &str) -> anyhow::Result<()> {
+    at_server(rig, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await
+}
+
+async fn at_server(rig: &Rig, statement: String) -> anyhow::Result<()> {
+    let mut server = PgConnection::connect(&rig.postgres).await?;
+    server.execute(AssertSqlSafe(statement)).await?;
+    Ok(server.close().await?)
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 use anyhow::anyhow;
 use budstikke::cli::bench::make::Recipe;
 use budstikke::cli::bench::options::Share;
+use budstikke::cli::bench::processes::mebibytes;
 use budstikke::domain::job::{ParseRules, parse};
 use budstikke::domain::kinds::{Class, Lane};
 
@@ -12,6 +13,7 @@ use crate::broker::Broker;
 use crate::catalog::Figures;
 use crate::database::Database;
 use crate::drain::{Drain, declare, servers, until_published};
+use crate::report::median;
 use crate::rig::{Rig, Site};
 use crate::sinks::Sinks;
 use crate::usage::{Usage, WORKER};
@@ -27,72 +29,123 @@ const SMALL: u32 = 60;
 const WARM_UP: u64 = 10_000;
 
 pub(crate) async fn run(rig: &Rig) -> anyhow::Result<Figures> {
-    let (backlog, history) = if rig.quick {
-        (100, 1_000)
+    let (backlog, history, rounds) = if rig.quick {
+        (100, 1_000, 1)
     } else {
-        (1_000, 10_000)
+        (1_000, 10_000, 5)
     };
-    let (small, _) = one(rig, SMALL, 0, WARM_UP).await?;
+    let sinks = Sinks::cheap(rig).await?;
+    let mut small = Vec::new();
+    for round in 0..rounds {
+        small.push(Past::make(rig, &sinks, &format!("bench_small_{round}"), SMALL, 0).await?);
+    }
+    let mut large = Past::make(rig, &sinks, "bench_large", backlog, history).await?;
     // After a checkpoint the first change to a page of an index writes all of it to the log. That is
     // over when the pages of the index by provider's reference, which come in no order, have all been
     // touched: about as many as a seventieth of the history.
-    let pages = u64::from(history) * u64::from(RECIPIENTS) / 70;
-    let (large, memory) = one(rig, backlog, history, WARM_UP.max(pages)).await?;
-    let mut figures = Figures::default();
-    figures.put("small", small);
-    figures.put("large", large);
-    figures.put("kept", large / small);
-    if let Some(memory) = memory {
-        figures.put("memory", memory);
+    let mut pages = u64::from(history) * u64::from(RECIPIENTS) / 70;
+    // In turns: a machine may be half as fast again a minute later.
+    let mut drained = Vec::new();
+    for mut small in small {
+        let without = small.drain(rig, &sinks, WARM_UP).await?;
+        let with = large.drain(rig, &sinks, WARM_UP.max(pages)).await?;
+        drained.push((without, with));
+        pages = 0;
+        small.remove(rig).await?;
     }
+    large.remove(rig).await?;
+    let mut figures = Figures::default();
+    let mut put = |key, of: fn(&(Drained, Drained)) -> f64| {
+        if let Some(middle) = median(drained.iter().map(of).collect()) {
+            figures.put(key, middle);
+        }
+    };
+    put("small", |(without, _)| without.rate);
+    put("large", |(_, with)| with.rate);
+    put("kept", |(without, with)| with.rate / without.rate);
+    put("small_us", |(without, _)| without.database_us);
+    put("large_us", |(_, with)| with.database_us);
+    let memory = drained.iter().map(|(_, with)| with.memory);
+    figures.put("memory", memory.fold(0.0, f64::max));
     Ok(figures)
 }
 
-/// The rate with so many jobs open and so many finished, and the worker's memory in MiB.
-async fn one(
-    rig: &Rig,
-    open: u32,
-    finished: u32,
-    warm_up: u64,
-) -> anyhow::Result<(f64, Option<f64>)> {
-    let sinks = Sinks::cheap(rig).await?;
-    let mut database = Database::fresh(rig).await?;
-    let broker = Broker::connect(rig).await?;
-    broker.clear().await?;
-    let site = Site {
-        database: database.url.clone(),
-        amqp: Some(rig.amqp.clone()),
-        events: Drain::W1.events,
-        sms: sinks.sms.clone(),
-        smtp: sinks.smtp.clone(),
-        concurrency: 64,
-        connections: 16,
-    };
-    declare(rig, &site).await?;
-    make(&mut database, open, finished).await?;
-    database.settle().await?;
-    let mut usage = Usage::start(servers(rig, &sinks)?);
-    let worker = Worker::start(rig, &site, "history", "all")?;
-    usage.add(WORKER, worker.pid);
-    let mut workers = vec![worker];
-    let base = u64::from(finished) * u64::from(RECIPIENTS);
-    let mut until = async |wanted| {
-        until_published(wanted, &mut database, &broker, &mut usage, &mut workers).await
-    };
-    let from = until(base + warm_up).await?;
-    let started = Instant::now();
-    let upto = until(from + TIMED).await?;
-    let seconds = started.elapsed().as_secs_f64();
-    usage.look();
-    for worker in workers {
-        worker.stop().await?;
+/// What a drain showed.
+#[derive(Debug)]
+struct Drained {
+    /// Notifications a second.
+    rate: f64,
+    /// The database's CPU time for each, in microseconds.
+    database_us: f64,
+    /// The worker's at most, in MiB.
+    memory: f64,
+}
+
+/// A database with so many jobs open and so many finished.
+#[derive(Debug)]
+struct Past {
+    database: Database,
+    site: Site,
+}
+
+impl Past {
+    async fn make(
+        rig: &Rig,
+        sinks: &Sinks,
+        name: &str,
+        open: u32,
+        finished: u32,
+    ) -> anyhow::Result<Self> {
+        let mut database = Database::named(rig, name).await?;
+        let site = Site {
+            database: database.url.clone(),
+            amqp: Some(rig.amqp.clone()),
+            events: Drain::W1.events,
+            sms: sinks.sms.clone(),
+            smtp: sinks.smtp.clone(),
+            concurrency: 64,
+            connections: 16,
+        };
+        declare(rig, &site).await?;
+        make(&mut database, open, finished).await?;
+        database.settle().await?;
+        Ok(Self { database, site })
     }
-    broker.close().await?;
-    #[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
-    let rate = (upto - from) as f64 / seconds;
-    let mut figures = Figures::default();
-    figures.shares(&usage, 1.0);
-    Ok((rate, figures.get("memory")))
+
+    /// Publishes so many, then some more by the clock.
+    async fn drain(&mut self, rig: &Rig, sinks: &Sinks, warm_up: u64) -> anyhow::Result<Drained> {
+        let broker = Broker::connect(rig).await?;
+        broker.clear().await?;
+        let before = u64::try_from(self.database.published().await?)?;
+        let worker = Worker::start(rig, &self.site, "history", "all")?;
+        let mut usage = Usage::start([(WORKER.to_owned(), worker.pid)]);
+        let mut workers = vec![worker];
+        let wanted = before + warm_up;
+        let database = &mut self.database;
+        let from = until_published(wanted, database, &broker, &mut usage, &mut workers).await?;
+        let mut timed = Usage::start(servers(rig, sinks)?);
+        let started = Instant::now();
+        let wanted = from + TIMED;
+        let upto = until_published(wanted, database, &broker, &mut usage, &mut workers).await?;
+        let seconds = started.elapsed().as_secs_f64();
+        timed.look();
+        for worker in workers {
+            worker.stop().await?;
+        }
+        broker.close().await?;
+        #[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
+        let published = (upto - from) as f64;
+        let database = timed.used().0.get("PostgreSQL").copied();
+        Ok(Drained {
+            rate: published / seconds,
+            database_us: database.unwrap_or_default() * 1e6 / published,
+            memory: mebibytes(usage.peak),
+        })
+    }
+
+    async fn remove(self, rig: &Rig) -> anyhow::Result<()> {
+        self.database.remove(rig).await
+    }
 }
 
 /// Rows as intake and settling leave them: `finished` jobs, then `open` ones.
