@@ -39,7 +39,7 @@ use crate::ports::register::ContactRegister;
 use crate::ports::store::{Store, StoreError};
 
 use super::agencies::directory;
-use super::lifecycle::Broker;
+use super::lifecycle::{Broker, Roles};
 
 /// How a store is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -334,27 +334,31 @@ pub fn amqp_settings(config: &Config) -> anyhow::Result<Option<AmqpSettings>> {
     Ok(Some(settings))
 }
 
-/// Starts the broker's two sides; empty without `[amqp]`.
+/// Starts the broker's sides that the roles need; empty without `[amqp]`. Who does not take jobs in
+/// must not consume: they would wait in its memory.
 ///
 /// # Errors
 /// The URL.
-pub fn broker(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Broker> {
-    let (Some(amqp), Some(settings)) = (&config.amqp, amqp_settings(config)?) else {
+pub fn broker(config: &Config, roles: Roles, clock: Arc<dyn Clock>) -> anyhow::Result<Broker> {
+    let (Some(amqp), Some(settings), true) = (
+        &config.amqp,
+        amqp_settings(config)?,
+        roles.intake || roles.publish,
+    ) else {
         return Ok(Broker::default());
     };
     let routes = agency_routes(config);
     let topology = Topology::new(routes.clone());
     let publisher = Arc::new(Publisher::start(settings.clone(), Some(topology.clone())));
-    let prefetch = Prefetch(u16::try_from(amqp.prefetch).unwrap_or(2_000));
-    let jobs = AmqpJobs::start(
-        &settings,
-        &topology,
-        prefetch,
-        Arc::clone(&publisher),
-        clock,
-    );
-    Ok(Broker {
-        source: Some(Arc::new(jobs)),
-        sink: Some(Arc::new(AmqpEvents::new(publisher, &routes))),
-    })
+    let mut broker = Broker::default();
+    if roles.intake {
+        let prefetch = Prefetch(u16::try_from(amqp.prefetch).unwrap_or(2_000));
+        let publisher = Arc::clone(&publisher);
+        let jobs = AmqpJobs::start(&settings, &topology, prefetch, publisher, clock);
+        broker.source = Some(Arc::new(jobs));
+    }
+    if roles.publish {
+        broker.sink = Some(Arc::new(AmqpEvents::new(publisher, &routes)));
+    }
+    Ok(broker)
 }

@@ -13,7 +13,7 @@ use crate::ports::store::Store;
 
 use super::build::{self, Opening};
 use super::http;
-use super::lifecycle::{Broker, Ended, Roles, Worker};
+use super::lifecycle::{Ended, Roles, Worker};
 use super::page;
 
 /// A running process.
@@ -42,11 +42,7 @@ impl Process {
         let store = build::store(config, Arc::clone(&clock), Opening::Exclusive).await?;
         let name = format!("{}-{}", host_name(), std::process::id());
         let deps = build::deps(config, Arc::clone(&clock), Arc::clone(&store), &name).await?;
-        let broker = if roles.intake || roles.publish {
-            build::broker(config, clock)?
-        } else {
-            Broker::default()
-        };
+        let broker = build::broker(config, roles, clock)?;
         let readiness = http::Readiness::new(&broker);
         let worker = Worker::start(deps, &name, roles, broker, build::ages(config));
         let mut process = Self {

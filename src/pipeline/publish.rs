@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::domain::event::Event;
 use crate::domain::ids::AgencyNo;
 use crate::ports::clock::Monotonic;
 use crate::ports::event_sink::{EventSink, Window};
@@ -26,6 +27,11 @@ const MANY: usize = 160;
 const GROWS: Duration = Duration::from_millis(100);
 /// Events of one agency in one window of confirms at most.
 const WINDOW: u32 = 1_000;
+/// So long events wait for a publisher that knows their agency: while the fleet's configuration is
+/// changed, one worker knows it before the other. Then they stay in the feed alone.
+const UNKNOWN_FOR: Duration = Duration::from_hours(1);
+/// Whoever stops publishes for so long at most: the next publisher goes on.
+const LAST_ROUNDS: Duration = Duration::from_secs(2);
 
 /// The publisher.
 #[derive(Debug)]
@@ -115,9 +121,11 @@ impl Publisher {
         self.finish().await;
     }
 
-    /// The last round: what can still go, goes; the lease is given up.
+    /// The last rounds: what the last settlements told can still go; the lease is given up.
     async fn finish(mut self) {
-        while matches!(self.round().await, Ok(Round::More)) {}
+        let until = self.deps.clock.monotonic().plus(LAST_ROUNDS);
+        while matches!(self.round().await, Ok(Round::More)) && self.deps.clock.monotonic() < until {
+        }
         if let Err(error) = self.note().await {
             tracing::debug!(
                 error = &error as &dyn std::error::Error,
@@ -150,6 +158,7 @@ impl Publisher {
         if !self.is_mine().await? {
             self.published.clear();
             self.resting = Resting::new();
+            record::events_held(0);
             return Ok(Round::NotMine);
         }
         if !self.sink.is_ready() {
@@ -211,14 +220,16 @@ impl Publisher {
 
     /// What became of each agency's events.
     async fn publish(&self, waiting: &[Unpublished]) -> Vec<Offer> {
+        let now = self.deps.clock.now();
         let offer = |some: &Unpublished| {
             let offered = some.events.len().min(self.resting.window(some.agency));
+            let given_up = |event: &&Event| now.since(event.at) >= UNKNOWN_FOR;
             Offer {
                 agency: some.agency,
                 waiting: some.events.len(),
                 offered,
-                // No queue of an agency that is not configured: its events stay in the feed.
-                taken: offered,
+                // Of an agency that is not configured here.
+                taken: (some.events[..offered].iter()).take_while(given_up).count(),
             }
         };
         let mut offers: Vec<Offer> = waiting.iter().map(offer).collect();
@@ -231,6 +242,12 @@ impl Publisher {
                     events: &some.events[..offer.offered],
                 });
                 known.push((offer, agency));
+            } else if offer.taken < offer.offered {
+                tracing::warn!(
+                    agency.no = some.agency.0,
+                    waiting = offer.waiting - offer.taken,
+                    "events of an agency that is not in the configuration of this worker wait an hour"
+                );
             }
         }
         let confirmed = self.sink.publish(&windows).await;

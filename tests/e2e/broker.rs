@@ -16,7 +16,7 @@ fn rabbitmqctl(words: &str) {
     drop(rabbitmqctl_answers(words));
 }
 
-fn rabbitmqctl_answers(words: &str) -> String {
+pub(crate) fn rabbitmqctl_answers(words: &str) -> String {
     try_rabbitmqctl(words).unwrap_or_else(|errors| panic!("{words}: {errors}"))
 }
 
@@ -101,7 +101,13 @@ while seen < wanted and time.monotonic() < end:
 c.close()
 ";
 
-fn publish(site: &Site, url: &str, user: &str, jobs: &Value, events: usize) -> Vec<Value> {
+pub(crate) fn publish(
+    site: &Site,
+    url: &str,
+    user: &str,
+    jobs: &Value,
+    events: usize,
+) -> Vec<Value> {
     std::fs::write(site.path("agency.py"), PIKA).unwrap();
     std::fs::write(site.path("jobs.json"), jobs.to_string()).unwrap();
     let output = Command::new(needed("TEST_PYTHON"))

@@ -4,18 +4,9 @@ use std::time::Duration;
 
 use budstikke::sandbox::sms::{Knobs, Span};
 use rustix::process::Signal;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::{Site, appointment};
-
-/// A job to `n` distinct phones.
-fn broadcast(name: &str, n: u32) -> Value {
-    let mut job = appointment(name);
-    job["recipients"] = (0..n)
-        .map(|i| json!({"phone": format!("+4790{i:06}"), "values": {"time": "nå"}}))
-        .collect();
-    job
-}
+use crate::support::{Site, broadcast};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn asked_to_stop_under_load_it_finishes_the_wires_and_the_next_one_goes_on() {

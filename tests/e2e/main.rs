@@ -25,6 +25,7 @@ mod page;
 mod privacy;
 mod register;
 mod retention;
+mod roles;
 mod served_register;
 mod streets;
 mod tokens;

@@ -351,6 +351,15 @@ impl Api {
     }
 }
 
+/// A job to `n` distinct phones.
+pub fn broadcast(name: &str, n: u32) -> Value {
+    let mut job = appointment(name);
+    job["recipients"] = (0..n)
+        .map(|i| serde_json::json!({"phone": format!("+4790{i:06}"), "values": {"time": "nå"}}))
+        .collect();
+    job
+}
+
 /// A job to two direct addresses, as in the contract.
 pub fn appointment(name: &str) -> Value {
     serde_json::json!({
