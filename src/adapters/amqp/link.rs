@@ -6,6 +6,7 @@
 //! consumers; all tags and unconfirmed messages of the old one are void.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -67,6 +68,8 @@ pub(super) struct Link {
     /// For the broker's list of connections and our log.
     pub(super) purpose: &'static str,
     state: watch::Sender<LinkState>,
+    /// Whether it has ever been ready.
+    was_ready: Arc<AtomicBool>,
     /// Cancelled: end for good.
     pub(super) stop: CancellationToken,
 }
@@ -77,11 +80,15 @@ impl Link {
             settings,
             purpose,
             state: watch::Sender::new(LinkState::Connecting(None)),
+            was_ready: Arc::default(),
             stop: CancellationToken::new(),
         }
     }
 
     pub(super) fn set(&self, state: LinkState) {
+        if matches!(state, LinkState::Ready) {
+            self.was_ready.store(true, Ordering::Relaxed);
+        }
         self.state.send_replace(state);
     }
 
@@ -142,15 +149,13 @@ pub(super) trait Session: Send {
 /// and waited out.
 pub(super) async fn keep(link: Link, mut session: impl Session) {
     let mut attempt = 0;
-    let mut was_ready = false;
     loop {
         let started = Instant::now();
         let Err(failure) = one_session(&link, &mut session).await else {
             link.set(LinkState::Closed);
             return;
         };
-        was_ready |= matches!(link.state(), LinkState::Ready | LinkState::Blocked);
-        if failure.is_permanent() && !was_ready {
+        if failure.is_permanent() && !link.was_ready.load(Ordering::Relaxed) {
             error!(
                 error = &failure as &dyn std::error::Error,
                 purpose = link.purpose,

@@ -183,9 +183,11 @@ impl Publisher {
         }
         receipts.resize(messages.len(), Receipt::Unknown);
         if receipts.contains(&Receipt::Unknown) {
-            // What is still to come on this channel must not meet the next window.
+            // What is still to come on this channel must not meet the next window, and nobody should
+            // take the link for ready before there is another one.
             self.shared.channel.lock().take();
             if channel.status().connected() && self.is_ready() {
+                self.shared.link.set(LinkState::Connecting(None));
                 self.shared.renew.notify_one();
             }
         }
