@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::StreamExt as _;
 use serde::Deserialize;
 
-use crate::domain::event;
+use crate::domain::event::{self, NewEvent};
 use crate::domain::ids::{JobName, Reference};
 use crate::domain::status::Reason;
 use crate::ports::job_source::{Handle, Incoming, JobSource, MessageKind, Refusal, SourceError};
@@ -18,6 +19,9 @@ use super::intake::{BATCH, Intake, Offer};
 /// Two queues and several workers: a cancel may overtake its job, and its agency is told.
 const NOTHING_CANCELLED: &str = "nothing is cancelled: there is no job of this id; should it come \
     later, it is sent unless it is cancelled again";
+
+/// So many messages that ask something of a job are answered at once.
+const REQUESTS: usize = 8;
 
 /// The loop between broker and intake.
 #[derive(Debug)]
@@ -95,12 +99,20 @@ impl BrokerIntake {
                 .await;
             self.source.ack_all(handles).await;
         }
-        for (agency, kind, body, handle) in requests {
-            self.request(&agency, kind, &body).await;
-            self.source.ack_all(vec![handle]).await;
+        // Some at the same time: many of one agency should not hold the others' jobs up for long.
+        futures::stream::iter(requests)
+            .for_each_concurrent(REQUESTS, async |(agency, kind, body, handle)| {
+                self.request(&agency, kind, &body).await;
+                self.source.ack_all(vec![handle]).await;
+            })
+            .await;
+        let told: Vec<_> = (refused.iter())
+            .filter_map(|(refusal, _)| self.refused(refusal))
+            .collect();
+        if !told.is_empty() {
+            self.until_stored(|| self.intake.tell(told.clone())).await;
         }
         for (refusal, Handle(handle)) in refused {
-            self.refuse(&refusal).await;
             handle.dead_letter(&refusal.reason).await;
         }
     }
@@ -119,6 +131,7 @@ impl BrokerIntake {
                 Ok(id) => self.deps.directory.by_id(&id).cloned().ok_or(Refusal {
                     reason: format!("agency {id} is not configured here"),
                     tell: None,
+                    code: Reason::Unauthenticated,
                 }),
                 Err(refusal) => Err(refusal),
             };
@@ -225,27 +238,27 @@ impl BrokerIntake {
             .await;
     }
 
-    async fn refuse(&self, refusal: &Refusal) {
-        record::jobs("unauthenticated");
+    /// What the agency is told of a message that is refused, if it is known whose it is.
+    fn refused(&self, refusal: &Refusal) -> Option<NewEvent> {
+        record::jobs(if refusal.code == Reason::Invalid {
+            "rejected"
+        } else {
+            "unauthenticated"
+        });
         tracing::warn!(reason = %refusal.reason, "a message from the broker is refused");
-        let agency = refusal
-            .tell
-            .as_ref()
-            .and_then(|id| self.deps.directory.by_id(id));
-        if let Some(agency) = agency {
-            let problem = event::Problem {
-                pointer: String::new(),
-                problem: refusal.reason.clone(),
-            };
-            let event = event::job_rejected(
-                agency.no,
-                None,
-                self.deps.clock.now(),
-                Reason::Unauthenticated,
-                std::slice::from_ref(&problem),
-            );
-            self.until_stored(|| self.intake.tell(vec![event.clone()]))
-                .await;
-        }
+        let agency = self.deps.directory.by_id(refusal.tell.as_ref()?)?;
+        let problem = event::Problem {
+            pointer: String::new(),
+            problem: refusal.reason.clone(),
+        };
+        let problems = std::slice::from_ref(&problem);
+        let now = self.deps.clock.now();
+        Some(event::job_rejected(
+            agency.no,
+            None,
+            now,
+            refusal.code,
+            problems,
+        ))
     }
 }

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use super::BoxError;
 use crate::domain::ids::AgencyId;
 use crate::domain::kinds::Lane;
+use crate::domain::status::Reason;
 
 /// What a message on the jobs queues is (`type` property).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +23,10 @@ pub enum MessageKind {
 pub struct Refusal {
     /// For the dead letter's header, in words, without personal data.
     pub reason: String,
-    /// The agency that gets `job.rejected` with reason `unauthenticated`, where one is known.
+    /// The agency that gets `job.rejected`, where one is known.
     pub tell: Option<AgencyId>,
+    /// Its reason: `unauthenticated` is about who sent it, `invalid` about what was sent.
+    pub code: Reason,
 }
 
 /// One message taken from the broker and not acknowledged yet.
@@ -50,8 +53,8 @@ pub struct Handle(pub Box<dyn Settle>);
 pub trait Settle: Send + Sync + std::fmt::Debug {
     /// The message is safe with us: the broker may forget it.
     async fn ack(self: Box<Self>);
-    /// Nothing may be done with it: it becomes a dead letter with the reason in a header, then it is
-    /// acknowledged.
+    /// Nothing may be done with it: it becomes a dead letter with the reason in a header, and is
+    /// acknowledged as soon as the broker has that. Nobody waits for it.
     async fn dead_letter(self: Box<Self>, reason: &str);
     /// We could not do it now: the broker delivers it again, here or elsewhere.
     async fn give_back(self: Box<Self>);

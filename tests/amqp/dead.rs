@@ -2,7 +2,9 @@
 
 use budstikke::adapters::amqp::DeadLetters;
 use budstikke::adapters::amqp::dead::ReplayError;
+use budstikke::domain::status::Reason;
 use budstikke::ports::job_source::JobSource;
+use futures::FutureExt as _;
 use lapin::BasicProperties;
 use lapin::options::{BasicGetOptions, BasicRejectOptions};
 use lapin::types::{AMQPValue, FieldTable};
@@ -83,6 +85,34 @@ async fn a_dead_letter_of_an_unknown_sender_cannot_be_replayed_and_stays() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs TEST_AMQP_URL"]
+async fn nobody_waits_while_hundreds_of_dead_letters_are_handed_in() {
+    let mut broker = Broker::new("buried");
+    let user = broker.user("oslo");
+    let worker = Worker::ready(&broker.url(), broker.topology(&["oslo"])).await;
+    let agency = broker.channel(&broker.url_of(&user)).await;
+    for _ in 0..300 {
+        let text = by(&user).with_content_type("text/plain".into());
+        publish(&agency, "oslo.normal", "{}", text).await.unwrap();
+    }
+    let mut taken = 0;
+    while taken < 300 {
+        for message in worker.jobs.next(500).await.unwrap() {
+            let refusal = message.sender.clone().unwrap_err();
+            // Whoever waits for the broker here is pending.
+            let dead_letter = message.handle.0.dead_letter(&refusal.reason);
+            assert_eq!(dead_letter.now_or_never(), Some(()));
+            taken += 1;
+        }
+    }
+    broker.until_depth(QUEUE, 300).await;
+    worker.jobs.stop().await;
+    assert!(worker.jobs.next(500).await.unwrap().is_empty());
+    worker.jobs.close().await;
+    broker.until_depth("budstikke.jobs.oslo.normal", 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs TEST_AMQP_URL"]
 async fn a_body_that_is_too_large_is_refused_and_not_kept() {
     let mut broker = Broker::new("large");
     let user = broker.user("oslo");
@@ -95,6 +125,7 @@ async fn a_body_that_is_too_large_is_refused_and_not_kept() {
     let message = worker.take_one().await;
     let refusal = message.sender.clone().unwrap_err();
     assert_eq!(refusal.tell, Some(agency_id("oslo")));
+    assert_eq!(refusal.code, Reason::Invalid);
     message.handle.0.dead_letter(&refusal.reason).await;
     broker.until_depth(QUEUE, 1).await;
     let dead = DeadLetters::connect(settings(&broker.url())).await.unwrap();

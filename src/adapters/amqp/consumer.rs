@@ -10,8 +10,8 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use super::buffer::Buffer;
+use super::burial::Office;
 use super::error::AmqpError;
-use super::handle::Office;
 use super::in_hand::InHand;
 use super::link::{Link, LinkState, keep};
 use super::names;
@@ -106,7 +106,7 @@ impl AmqpJobs {
             buffer,
             lanes,
             directory: Directory::new(topology.agencies(), settings.user()),
-            office: Arc::new(Office { publisher, clock }),
+            office: Arc::new(Office::open(publisher, clock)),
             last: AtomicUsize::new(0),
         }
     }
@@ -204,7 +204,10 @@ impl JobSource for AmqpJobs {
             arrived.as_mut().enable();
             let mode = *wanted.borrow_and_update();
             match mode {
-                Mode::Stopped => return Ok(Vec::new()),
+                Mode::Stopped => {
+                    self.office.done().await;
+                    return Ok(Vec::new());
+                }
                 Mode::Running => {
                     let taken = self.buffer.take(limit.max(1));
                     if !taken.is_empty() {

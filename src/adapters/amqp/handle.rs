@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -13,24 +12,18 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Acker, BasicProperties};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use tokio::time::Instant;
-use tracing::{debug, warn};
+use tracing::debug;
 
+use super::burial::Office;
 use super::events::PERSISTENT;
 use super::in_hand::Body;
 use super::ledger::{Frame, Ledger, Verdict};
 use super::names;
-use super::publisher::{Message, Publisher, Receipt};
+use super::publisher::Message;
 use super::sender::{Directory, Envelope};
 use crate::domain::ids::AgencyId;
 use crate::domain::kinds::Lane;
-use crate::ports::clock::Clock;
 use crate::ports::job_source::{Handle, Incoming, MessageKind, Settle};
-
-/// How long a dead letter waits until it is tried again.
-const BURIAL_WAIT: Duration = Duration::from_secs(2);
-/// How long it is tried: well below the broker's `consumer_timeout` of 30 minutes.
-const BURIAL_LIMIT: Duration = Duration::from_secs(600);
 
 /// The deliveries of one channel that wait for their acknowledgement.
 #[derive(Debug)]
@@ -77,37 +70,6 @@ impl Tags {
             }
         }
     }
-}
-
-/// Where dead letters are handed in.
-#[derive(Debug)]
-pub(super) struct Office {
-    pub(super) publisher: Arc<Publisher>,
-    pub(super) clock: Arc<dyn Clock>,
-}
-
-impl Office {
-    async fn bury(&self, copy: &Message) -> bool {
-        let copy = std::slice::from_ref(copy);
-        self.publisher.is_ready() && self.publisher.publish(copy).await == [Receipt::Confirmed]
-    }
-}
-
-/// Tries until the broker has the copy, the connection of the original ends, or it has taken so
-/// long that the broker would end it.
-async fn bury_later(office: Arc<Office>, message: Arrived, copy: Message) {
-    let deadline = Instant::now() + BURIAL_LIMIT;
-    while Instant::now() < deadline && message.acker.usable() {
-        tokio::time::sleep(BURIAL_WAIT).await;
-        if office.bury(&copy).await {
-            return message.ack();
-        }
-    }
-    warn!(
-        queue = message.origin.queue,
-        "a dead letter could not be handed in; its message comes again"
-    );
-    message.give_back();
 }
 
 /// How many of a consumer's messages were neither acknowledged nor given back.
@@ -212,8 +174,19 @@ impl Arrived {
         self.tags.note(self.tag, Verdict::GiveBack, self.acker);
     }
 
-    fn ack(self) {
+    /// Lets the broker forget it.
+    pub(super) fn ack(self) {
         self.tags.note(self.tag, Verdict::Ack, self.acker);
+    }
+
+    /// Whether the connection that it came over is still there.
+    pub(super) fn may_be_settled(&self) -> bool {
+        self.acker.usable()
+    }
+
+    /// Where it came from.
+    pub(super) fn queue(&self) -> &str {
+        &self.origin.queue
     }
 
     /// The copy for the dead letters. Only what a replay needs goes along: no other header of the
@@ -293,12 +266,7 @@ impl Settle for AmqpHandle {
             office,
         } = *self;
         let copy = message.obituary(user, reason, office.clock.now().to_string());
-        if office.bury(&copy).await {
-            message.ack();
-        } else {
-            // Nobody else's messages wait for the publishing connection.
-            tokio::spawn(bury_later(office, message, copy));
-        }
+        office.take(message, copy);
     }
 
     async fn give_back(self: Box<Self>) {

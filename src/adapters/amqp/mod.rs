@@ -11,6 +11,7 @@
 //! | [`appetite`] | how many messages are asked for ahead, by their size: pure |
 //! | [`in_hand`] | how much of them is read |
 //! | [`buffer`] | what has come and waits to be handed out |
+//! | [`handle`], [`burial`] | how a message is settled; what becomes of those that nobody can read |
 //! | [`ledger`] | which acknowledgements may be one frame: pure |
 //! | [`consumer`] | [`crate::ports::job_source::JobSource`] |
 //! | [`publisher`] | confirms; [`events`] is [`crate::ports::event_sink::EventSink`] over it |
@@ -21,6 +22,7 @@
 pub mod agency_events;
 mod appetite;
 mod buffer;
+mod burial;
 pub mod client;
 pub mod consumer;
 mod consuming;

@@ -13,6 +13,7 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use super::names;
 use super::topology::AgencyRoute;
 use crate::domain::ids::AgencyId;
+use crate::domain::status::Reason;
 use crate::ports::job_source::{MessageKind, Refusal};
 
 /// What of a message decides; nothing of its body.
@@ -50,17 +51,20 @@ impl Directory {
         envelope: Envelope<'_>,
     ) -> Result<(AgencyId, MessageKind), Refusal> {
         let agency = self.agency_of(envelope)?;
-        let refuse = |reason: String| {
+        let because = |code: Reason, reason: String| {
             Err(Refusal {
                 reason,
                 tell: Some(agency.clone()),
+                code,
             })
         };
+        let foreign = |reason: String| because(Reason::Unauthenticated, reason);
+        let refuse = |reason: String| because(Reason::Invalid, reason);
         if agency != owner {
-            return refuse("the user_id does not own the queue the message came from".to_owned());
+            return foreign("the user_id does not own the queue the message came from".to_owned());
         }
         if let Some(header) = ["CC", "BCC"].iter().find(|name| envelope.has(name)) {
-            return refuse(format!("the header {header} is not allowed"));
+            return foreign(format!("the header {header} is not allowed"));
         }
         if envelope.has(names::HEADER_TOO_DEEP) {
             return refuse("the headers nest too deep".to_owned());
@@ -88,6 +92,7 @@ impl Directory {
         let unknown = |reason: &str| Refusal {
             reason: reason.to_owned(),
             tell: None,
+            code: Reason::Unauthenticated,
         };
         let user = envelope
             .user_id
@@ -96,6 +101,7 @@ impl Directory {
             return Err(Refusal {
                 reason: format!("the header {} is reserved", names::HEADER_REPLAYED_USER),
                 tell: self.users.get(user).cloned(),
+                code: Reason::Unauthenticated,
             });
         }
         self.users
