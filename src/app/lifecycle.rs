@@ -14,6 +14,7 @@ use crate::pipeline::deps::Deps;
 use crate::pipeline::intake::{Intake, intake};
 use crate::pipeline::intent::Pump;
 use crate::pipeline::jobs_from_broker::BrokerIntake;
+use crate::pipeline::parked::Parked;
 use crate::pipeline::publish::Publisher;
 use crate::pipeline::ready::ReadySet;
 use crate::pipeline::receipts::Receipts;
@@ -194,8 +195,8 @@ impl Worker {
             loops.spawn(named("reap", heart::reap(a)));
             loops.spawn(named("reconcile", reconcile::run(b, settler.clone())));
             loops.spawn(named("retention", retention::run(c, ages)));
-            let rematch = receipts.clone();
-            loops.spawn(named("receipts", rematch.run()));
+            let parked = Parked::new(receipts.clone());
+            loops.spawn(named("receipts", parked.run()));
         }
         Self {
             deps,

@@ -1,9 +1,9 @@
 //! What the pipeline does with the ports: the only place that knows the order of things.
 //!
 //! A job's way, one file each: [`intake`] → [`claim`] → [`resolve`] → [`gate`] → [`ready`] →
-//! [`intent`] → [`wire`] → [`settle`] → [`publish`]. Beside it: [`receipts`], [`reconcile`],
-//! [`heart`], [`health`], [`fleet_clock`], [`retention`]. Every loop takes the shutdown token and
-//! listens to it between units of work, never inside one.
+//! [`intent`] → [`wire`] → [`settle`] → [`publish`]. Beside it: [`receipts`] and [`parked`],
+//! [`reconcile`], [`heart`], [`health`], [`fleet_clock`], [`retention`]. Every loop takes the shutdown
+//! token and listens to it between units of work, never inside one.
 
 mod address;
 mod again;
@@ -30,6 +30,7 @@ pub mod look_up;
 mod new_job;
 pub mod opt_outs;
 pub mod own_entry;
+pub mod parked;
 mod people;
 pub mod publish;
 pub mod ready;

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::domain::contact::Contact;
 use crate::domain::job::To;
@@ -14,9 +13,7 @@ use crate::domain::state::State;
 use crate::domain::status::{Reason, Status};
 use crate::domain::time::Timestamp;
 use crate::ports::register::{Inquiry, MAX_BATCH};
-use crate::ports::store::{
-    FoundTry, Guard, JobRecord, Label, Next, ParkedReceipt, Settlement, StoreError,
-};
+use crate::ports::store::{FoundTry, Guard, JobRecord, Label, Next, Settlement, StoreError};
 use crate::telemetry::record;
 
 use super::deps::Deps;
@@ -27,15 +24,10 @@ use super::reports::{Reports, Turn};
 use super::settle::tell;
 use super::trail::{Asked, ForWhat};
 
-const BATCH: u32 = 500;
-
-/// Unmatched receipts are tried again for so long, then only kept.
-const REMATCH_FOR: Duration = Duration::from_hours(24);
-
 /// Takes receipts in.
 #[derive(Debug, Clone)]
 pub struct Receipts {
-    deps: Arc<Deps>,
+    pub(super) deps: Arc<Deps>,
     reports: Arc<Reports>,
 }
 
@@ -100,7 +92,7 @@ impl Receipts {
     }
 
     /// Applies what can be applied; returns the indexes of the others.
-    async fn apply(
+    pub(super) async fn apply(
         &self,
         gateway: &str,
         receipts: &[Receipt],
@@ -303,64 +295,6 @@ impl Receipts {
             plan::decide(&case),
             Verdict::Send { .. } | Verdict::Wait { .. }
         )
-    }
-
-    /// Tries parked receipts again, woken after each settling; until stopping is asked for.
-    pub async fn run(self) {
-        while !self.deps.stop.is_cancelled() {
-            let bell = self.deps.bells.receipts.notified();
-            if let Err(error) = self.round().await {
-                record::store_error("receipts");
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "cannot match parked receipts"
-                );
-            }
-            if !self.deps.pause(Duration::from_millis(500)).await {
-                return;
-            }
-            tokio::select! {
-                biased;
-                () = self.deps.stop.cancelled() => {}
-                () = bell => {}
-                () = self.deps.clock.sleep(Duration::from_secs(2)) => {}
-            }
-        }
-    }
-
-    async fn round(&self) -> Result<(), StoreError> {
-        let mut after = 0;
-        loop {
-            let parked = self.deps.store.parked(after, BATCH).await?;
-            let Some(last) = parked.last() else {
-                return Ok(());
-            };
-            after = last.id;
-            self.rematch(&parked).await?;
-        }
-    }
-
-    async fn rematch(&self, parked: &[ParkedReceipt]) -> Result<(), StoreError> {
-        let now = self.deps.clock.now();
-        let mut gateways: Vec<&str> = parked.iter().map(|p| p.gateway.as_str()).collect();
-        gateways.sort_unstable();
-        gateways.dedup();
-        for gateway in gateways {
-            let of_gateway: Vec<&ParkedReceipt> = parked
-                .iter()
-                .filter(|p| p.gateway == gateway && now.since(p.received_at) < REMATCH_FOR)
-                .collect();
-            let receipts: Vec<Receipt> = of_gateway.iter().map(|p| p.receipt.clone()).collect();
-            let open = self.apply(gateway, &receipts, now).await?;
-            let done: Vec<i64> = of_gateway
-                .iter()
-                .enumerate()
-                .filter(|(index, _)| !open.contains(index))
-                .map(|(_, p)| p.id)
-                .collect();
-            self.deps.store.unpark(&done).await?;
-        }
-        Ok(())
     }
 }
 
