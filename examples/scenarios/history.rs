@@ -6,6 +6,7 @@ use anyhow::anyhow;
 use budstikke::cli::bench::make::Recipe;
 use budstikke::cli::bench::options::Share;
 use budstikke::cli::bench::processes::mebibytes;
+use budstikke::cli::context::note;
 use budstikke::domain::job::{ParseRules, parse};
 use budstikke::domain::kinds::{Class, Lane};
 
@@ -46,14 +47,20 @@ pub(crate) async fn run(rig: &Rig) -> anyhow::Result<Figures> {
     let mut pages = u64::from(history) * u64::from(RECIPIENTS) / 70;
     // In turns: a machine may be half as fast again a minute later.
     let mut drained = Vec::new();
-    for mut small in small {
+    for small in &mut small {
         let without = small.drain(rig, &sinks, WARM_UP).await?;
         let with = large.drain(rig, &sinks, WARM_UP.max(pages)).await?;
-        drained.push((without, with));
         pages = 0;
-        small.remove(rig).await?;
+        note(format!(
+            "round: {:.0} and {:.0} a second, database {:.0} and {:.0} µs",
+            without.rate, with.rate, without.database_us, with.database_us
+        ));
+        drained.push((without, with));
     }
-    large.remove(rig).await?;
+    // Not before: the server makes a checkpoint first.
+    for past in small.into_iter().chain([large]) {
+        past.remove(rig).await?;
+    }
     let mut figures = Figures::default();
     let mut put = |key, of: fn(&(Drained, Drained)) -> f64| {
         if let Some(middle) = median(drained.iter().map(of).collect()) {
@@ -117,7 +124,8 @@ impl Past {
         let broker = Broker::connect(rig).await?;
         broker.clear().await?;
         let before = u64::try_from(self.database.published().await?)?;
-        let worker = Worker::start(rig, &self.site, "history", "all")?;
+        let mut worker = Worker::start(rig, &self.site, "history", "all")?;
+        worker.ready().await?;
         let mut usage = Usage::start([(WORKER.to_owned(), worker.pid)]);
         let mut workers = vec![worker];
         let wanted = before + warm_up;
