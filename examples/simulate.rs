@@ -38,7 +38,8 @@ struct Args {
     /// Print what happens.
     #[arg(long)]
     trace: bool,
-    /// What the seeds play in: storm, calm, slow-intent, late-answer, lost-claim, crowd.
+    /// What the seeds play in: storm, calm, slow-intent, late-answer, lost-claim, own-clock, crowd,
+    /// full-queue.
     #[arg(long, default_value = "storm")]
     scene: Scene,
 }

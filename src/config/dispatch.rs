@@ -11,9 +11,10 @@ const MINUTE: Duration = Duration::from_secs(60);
 section! {
     /// The loops of a worker.
     Dispatch {
-        /// Deliveries of one agency and lane held ready at most: so many fit into a register call.
+        /// Deliveries of one agency, lane and channel held ready at most: by default twice as many
+        /// as fit into a register call.
         hold_per_agency: u32 [1, 10_000],
-        /// Deliveries held ready in all at most, per process.
+        /// Deliveries held ready on one channel at most, per process.
         hold_per_channel: u32 [1, 100_000],
         /// A delivery held longer than this is handed back.
         hold_for: Duration [SECOND, Duration::from_secs(3_600)],

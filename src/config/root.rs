@@ -154,8 +154,8 @@ impl Config {
         }
     }
 
-    /// As store, metrics and log know a relay, all of which tell gateways and relays apart by their
-    /// names alone: rates, health and circuits belong to a name. A relay that is called as an SMS
+    /// As store, metrics and most of the log know a relay, which tell gateways and relays apart by
+    /// their names alone: rates, health and circuits belong to a name. A relay that is called as an SMS
     /// gateway is has `-email` behind it.
     pub fn known_as(&self, relay: &EmailRelay) -> String {
         let gateways = self.sms_gateway.iter().map(|one| one.name.as_str());

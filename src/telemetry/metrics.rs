@@ -69,11 +69,12 @@ names! {
         "Rate slots that were over before the first byte, by gateway";
     Tries = Counter "budstikke_tries_total",
         "Tries on the wire, by gateway and outcome: accepted, transient, permanent, channel, unknown";
-    WireSeconds = Histogram "budstikke_wire_seconds", "How long a try was on the wire, by gateway";
+    WireSeconds = Histogram "budstikke_wire_seconds",
+        "From a try's free request to its answer, the wait for the slot included; by gateway";
     RegisterCalls = Counter "budstikke_register_calls_total", "Calls to the register";
     RegisterPersons = Counter "budstikke_register_persons_total", "Persons looked up";
     RegisterErrors = Counter "budstikke_register_errors_total",
-        "Calls to the register without an answer, by kind: unavailable, refused";
+        "Calls to the register without an answer, by kind: unavailable, forbidden, refused, unwritten";
     StoreErrors = Counter "budstikke_store_errors_total",
         "What the store could not do, by what was asked";
     EventsPublished = Counter "budstikke_events_published_total", "Events confirmed by the broker";
@@ -83,8 +84,8 @@ names! {
     Receipts = Counter "budstikke_receipts_total",
         "Delivery reports and bounces, by result: applied, parked, repeated";
     HttpRequests = Counter "budstikke_http_requests_total",
-        "Requests to the API, by method, route and status";
-    HttpSeconds = Histogram "budstikke_http_seconds", "How long a request took, by method and route";
+        "Requests to the API and the page, by method, route and status";
+    HttpSeconds = Histogram "budstikke_http_seconds", "How long a request took, by route";
     Due = Gauge "budstikke_due", "Deliveries that are due, by lane";
     OldestDueSeconds = Gauge "budstikke_oldest_due_seconds",
         "How long the oldest due delivery has been waiting, by lane";
@@ -113,7 +114,7 @@ const RESULTS_OF_JOBS: [&str; 5] = [
 const RESULTS_OF_RECEIPTS: [&str; 3] = ["applied", "parked", "repeated"];
 const OUTCOMES: [&str; 5] = ["accepted", "transient", "permanent", "channel", "unknown"];
 const PROBES: [&str; 3] = ["taken", "failed", "unclear"];
-const REGISTER_ERRORS: [&str; 2] = ["unavailable", "refused"];
+const REGISTER_ERRORS: [&str; 4] = ["unavailable", "forbidden", "refused", "unwritten"];
 
 /// Tells the exporter what every metric means and creates the series that are known beforehand, so
 /// that an alarm on a rate sees the first event too. Call it once, after the recorder is installed.

@@ -115,7 +115,8 @@ pub fn register_call(persons: usize) {
     counter!("budstikke_register_persons_total").increment(persons as u64);
 }
 
-/// The register gave no answer: `unavailable`, `forbidden` (us) or `refused` (a number).
+/// The register gave no answer: `unavailable`, `forbidden` (us) or `refused` (a number); or its answer
+/// is not used because the audit could not be written: `unwritten`.
 pub fn register_error(kind: &'static str) {
     counter!("budstikke_register_errors_total", "kind" => kind).increment(1);
 }

@@ -36,7 +36,7 @@ const BACKLOG: &str = "SELECT no, lane, sum(count), min(oldest) FROM (SELECT a.n
     WHERE count > 0 GROUP BY no, lane ORDER BY no, lane";
 
 /// `changed_at` is untouched by claims and hand-backs, so that what is starving is raised: from
-/// bulk to normal, never to urgent, and not while a stop holds it.
+/// bulk to normal here, from normal to urgent below, and not while a stop holds it.
 const RAISE_BULK: &str = "UPDATE delivery SET lane = 1, changed_at = ?3
     WHERE id IN (SELECT d.id FROM agency a
         CROSS JOIN json_each('[0, 1]') c

@@ -242,7 +242,7 @@ pub trait Jobs: Send + Sync {
     ) -> Result<Option<JobView>, StoreError>;
 
     /// The letter was opened: reminders of that recipient that wait are settled as `not_sent` with
-    /// reason `opened`, with their events, and later intents of occasions above 0 are refused.
+    /// reason `opened` (in slot 1 as `uncertain`), with their events, and later intents of occasions above 0 are refused.
     /// Answers whether agency, job and reference exist. Repeating it changes nothing.
     ///
     /// # Errors
