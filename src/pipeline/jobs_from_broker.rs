@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use serde::Deserialize;
+use tokio::sync::Mutex;
 
 use crate::domain::event::{self, NewEvent};
 use crate::domain::ids::{JobName, Reference};
@@ -29,6 +30,8 @@ pub struct BrokerIntake {
     deps: Arc<Deps>,
     intake: Intake,
     source: Arc<dyn JobSource>,
+    /// How many wait for the store: from the first to the last of them the source is paused.
+    waiting: Mutex<usize>,
 }
 
 #[derive(Deserialize)]
@@ -70,6 +73,7 @@ impl BrokerIntake {
             deps,
             intake,
             source,
+            waiting: Mutex::new(0),
         }
     }
 
@@ -162,12 +166,16 @@ impl BrokerIntake {
         F: Future<Output = Result<T, StoreError>>,
     {
         let mut pause = Duration::from_millis(50);
-        let mut paused = false;
+        let mut waits = false;
         loop {
             match work().await {
                 Ok(done) => {
-                    if paused {
-                        self.source.resume().await;
+                    if waits {
+                        let mut waiting = self.waiting.lock().await;
+                        *waiting -= 1;
+                        if *waiting == 0 {
+                            self.source.resume().await;
+                        }
                     }
                     return done;
                 }
@@ -177,9 +185,13 @@ impl BrokerIntake {
                         error = &error as &dyn std::error::Error,
                         "cannot store what the broker gave; keeping it"
                     );
-                    if !paused {
-                        self.source.pause().await;
-                        paused = true;
+                    if !waits {
+                        waits = true;
+                        let mut waiting = self.waiting.lock().await;
+                        *waiting += 1;
+                        if *waiting == 1 {
+                            self.source.pause().await;
+                        }
                     }
                     self.deps.clock.sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(5));

@@ -1,5 +1,6 @@
 //! Parked receipts: those that came before their try was written, or are about nothing known.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::domain::receipt::Receipt;
@@ -15,12 +16,34 @@ const BATCH: u32 = 500;
 /// Unmatched receipts are tried again for so long, then only kept.
 const REMATCH_FOR: Duration = Duration::from_hours(24);
 
-/// What came so lately may find its try any moment: it is tried in every round.
+/// What came so lately may find its try any moment: it is tried in every round, as is what has found
+/// one that is open.
 const YOUNG: Duration = Duration::from_mins(1);
 
 /// All are tried so often: a gateway account that others use, too, may park very many that
 /// never find anything.
 const ALL_EVERY: Duration = Duration::from_mins(1);
+
+/// How far all may be passed over.
+#[derive(Debug)]
+struct Front {
+    id: i64,
+    stands: bool,
+}
+
+impl Front {
+    const fn at(id: i64) -> Self {
+        Self { id, stands: false }
+    }
+
+    /// The next one may be passed over, or it may not, and none behind it.
+    const fn pass(&mut self, id: i64, may: bool) {
+        self.stands |= !may;
+        if !self.stands {
+            self.id = id;
+        }
+    }
+}
 
 /// Finds the tries of parked receipts.
 #[derive(Debug)]
@@ -28,9 +51,10 @@ pub struct Parked {
     receipts: Receipts,
     /// Receipts are numbered as they come. Up to this one they are only kept.
     kept: i64,
-    /// Up to this one none is young.
+    /// Up to this one none is tried in every round.
     seen: i64,
     all_at: Monotonic,
+    last_now: Timestamp,
 }
 
 impl Parked {
@@ -41,6 +65,7 @@ impl Parked {
             kept: 0,
             seen: 0,
             all_at: Monotonic(0),
+            last_now: Timestamp(0),
         }
     }
 
@@ -71,8 +96,14 @@ impl Parked {
     async fn round(&mut self) -> Result<(), StoreError> {
         let clock = &self.receipts.deps.clock;
         let (now, at) = (clock.now(), clock.monotonic());
+        if now < self.last_now {
+            // What was old may be young again.
+            (self.kept, self.seen) = (0, 0);
+        }
+        self.last_now = now;
         let all = at >= self.all_at;
         let mut after = if all { self.kept } else { self.seen };
+        let (mut kept, mut seen) = (Front::at(after), Front::at(after));
         loop {
             let store = &self.receipts.deps.store;
             let parked = store.parked(after, BATCH).await?;
@@ -80,22 +111,28 @@ impl Parked {
                 break;
             };
             after = last.id;
-            let older = |than| {
-                let old = (parked.iter()).take_while(|one| now.since(one.received_at) >= than);
-                old.last().map_or(0, |one| one.id)
-            };
-            let (kept, seen) = (older(REMATCH_FOR), older(YOUNG));
-            self.kept = self.kept.max(kept);
-            self.seen = self.seen.max(seen);
-            self.rematch(&parked, now).await?;
+            let early = self.rematch(&parked, now).await?;
+            for one in &parked {
+                let age = now.since(one.received_at);
+                kept.pass(one.id, age >= REMATCH_FOR);
+                seen.pass(one.id, age >= YOUNG && !early.contains(&one.id));
+            }
         }
+        self.seen = seen.id;
         if all {
+            self.kept = kept.id;
             self.all_at = at.plus(ALL_EVERY);
         }
         Ok(())
     }
 
-    async fn rematch(&self, parked: &[ParkedReceipt], now: Timestamp) -> Result<(), StoreError> {
+    /// Answers with those whose try is open.
+    async fn rematch(
+        &self,
+        parked: &[ParkedReceipt],
+        now: Timestamp,
+    ) -> Result<HashSet<i64>, StoreError> {
+        let mut early = HashSet::new();
         let mut gateways: Vec<&str> = parked.iter().map(|p| p.gateway.as_str()).collect();
         gateways.sort_unstable();
         gateways.dedup();
@@ -109,11 +146,12 @@ impl Parked {
             let done: Vec<i64> = of_gateway
                 .iter()
                 .enumerate()
-                .filter(|(index, _)| !open.contains(index))
+                .filter(|(index, _)| !open.early.contains(index) && !open.unknown.contains(index))
                 .map(|(_, p)| p.id)
                 .collect();
             self.receipts.deps.store.unpark(&done).await?;
+            early.extend(open.early.iter().map(|index| of_gateway[*index].id));
         }
-        Ok(())
+        Ok(early)
     }
 }

@@ -1,10 +1,10 @@
 //! Publishes events in windows of confirms, each agency's in their order. One publisher at a time, by
 //! a lease in the store.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::event::Event;
 use crate::domain::ids::AgencyNo;
 use crate::ports::clock::Monotonic;
 use crate::ports::event_sink::{EventSink, Window};
@@ -27,7 +27,7 @@ const MANY: usize = 160;
 const GROWS: Duration = Duration::from_millis(100);
 /// Events of one agency in one window of confirms at most.
 const WINDOW: u32 = 1_000;
-/// So long events wait for a publisher that knows their agency: while the fleet's configuration is
+/// So long an agency's events wait for a publisher that knows it: while the fleet's configuration is
 /// changed, one worker knows it before the other. Then they stay in the feed alone.
 const UNKNOWN_FOR: Duration = Duration::from_hours(1);
 /// Whoever stops publishes for so long at most: the next publisher goes on.
@@ -40,6 +40,8 @@ pub struct Publisher {
     sink: Arc<dyn EventSink>,
     gather: Gather,
     resting: Resting,
+    /// Agencies that are not configured here, and since when their events wait.
+    unknown: BTreeMap<AgencyNo, Monotonic>,
     renewed: Option<Monotonic>,
     /// What is published, up to which sequence of each agency, and not noted yet: it goes along with
     /// the next look. Whoever comes after a crash publishes it again.
@@ -67,6 +69,7 @@ impl Publisher {
             sink,
             gather: Gather::new(MANY, GROWS),
             resting: Resting::new(),
+            unknown: BTreeMap::new(),
             renewed: None,
             published: Vec::new(),
         }
@@ -219,18 +222,12 @@ impl Publisher {
     }
 
     /// What became of each agency's events.
-    async fn publish(&self, waiting: &[Unpublished]) -> Vec<Offer> {
-        let now = self.deps.clock.now();
-        let offer = |some: &Unpublished| {
-            let offered = some.events.len().min(self.resting.window(some.agency));
-            let given_up = |event: &&Event| now.since(event.at) >= UNKNOWN_FOR;
-            Offer {
-                agency: some.agency,
-                waiting: some.events.len(),
-                offered,
-                // Of an agency that is not configured here.
-                taken: (some.events[..offered].iter()).take_while(given_up).count(),
-            }
+    async fn publish(&mut self, waiting: &[Unpublished]) -> Vec<Offer> {
+        let offer = |some: &Unpublished| Offer {
+            agency: some.agency,
+            waiting: some.events.len(),
+            offered: some.events.len().min(self.resting.window(some.agency)),
+            taken: 0,
         };
         let mut offers: Vec<Offer> = waiting.iter().map(offer).collect();
         let mut windows = Vec::with_capacity(waiting.len());
@@ -242,11 +239,18 @@ impl Publisher {
                     events: &some.events[..offer.offered],
                 });
                 known.push((offer, agency));
-            } else if offer.taken < offer.offered {
+            } else {
+                let now = self.deps.clock.monotonic();
+                let since = *self.unknown.entry(some.agency).or_insert(now);
+                if now.since(since) >= UNKNOWN_FOR {
+                    offer.taken = offer.offered;
+                }
                 tracing::warn!(
                     agency.no = some.agency.0,
                     waiting = offer.waiting - offer.taken,
-                    "events of an agency that is not in the configuration of this worker wait an hour"
+                    kept = offer.taken,
+                    "events of an agency that is not in the configuration of this worker wait an \
+                     hour; then they are kept in the feed alone"
                 );
             }
         }

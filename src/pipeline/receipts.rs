@@ -24,6 +24,15 @@ use super::reports::{Reports, Turn};
 use super::settle::tell;
 use super::trail::{Asked, ForWhat};
 
+/// What could not be applied, by its place.
+#[derive(Debug, Default)]
+pub(super) struct Open {
+    /// Its try is known, but open, or it changed under our hands.
+    pub(super) early: Vec<usize>,
+    /// No try is known.
+    pub(super) unknown: Vec<usize>,
+}
+
 /// Takes receipts in.
 #[derive(Debug, Clone)]
 pub struct Receipts {
@@ -83,37 +92,39 @@ impl Receipts {
     async fn store(&self, gateway: &str, receipts: Vec<Receipt>) -> Result<(), StoreError> {
         let at = self.deps.clock.now();
         let open = self.apply(gateway, &receipts, at).await?;
-        if !open.is_empty() {
-            let early: Vec<Receipt> = open.iter().map(|index| receipts[*index].clone()).collect();
-            record::receipts("parked", early.len());
-            self.deps.store.park(gateway, &early, at).await?;
+        let parked: Vec<Receipt> = (open.early.iter().chain(&open.unknown))
+            .map(|index| receipts[*index].clone())
+            .collect();
+        if !parked.is_empty() {
+            record::receipts("parked", parked.len());
+            self.deps.store.park(gateway, &parked, at).await?;
         }
         Ok(())
     }
 
-    /// Applies what can be applied; returns the indexes of the others.
+    /// Applies what can be applied; returns the others.
     pub(super) async fn apply(
         &self,
         gateway: &str,
         receipts: &[Receipt],
         at: Timestamp,
-    ) -> Result<Vec<usize>, StoreError> {
+    ) -> Result<Open, StoreError> {
         let keys: Vec<_> = receipts.iter().map(|receipt| receipt.key.clone()).collect();
         let found = self.deps.store.find_tries(gateway, &keys).await?;
         let known = found.iter().flatten().map(|found| found.delivery);
         let labels = Labels::load(&self.deps, known).await?;
         let contacts = self.ask_about_failed(receipts, &found, &labels, at).await;
-        let mut open = Vec::new();
+        let mut open = Open::default();
         let mut applied: Vec<(usize, Settlement)> = Vec::new();
         let mut taken = HashSet::new();
         for (index, (receipt, found)) in receipts.iter().zip(&found).enumerate() {
             let Some(found) = found else {
-                open.push(index);
+                open.unknown.push(index);
                 continue;
             };
             // Early, or the second about the same delivery in this pass: it is read anew later.
             if found.open_try || found.state == State::Claimed || taken.contains(&found.delivery) {
-                open.push(index);
+                open.early.push(index);
                 continue;
             }
             let Some((record, label)) = labels.of(found.delivery) else {
@@ -130,7 +141,7 @@ impl Receipts {
                 None => record::receipts("repeated", 1),
             }
         }
-        open.extend(self.settle(gateway, applied).await?);
+        open.early.extend(self.settle(gateway, applied).await?);
         Ok(open)
     }
 

@@ -1,9 +1,11 @@
 //! Workers of a fleet that do not all do the same, or do not all know the same agencies.
 
+use std::time::Instant;
+
 use serde_json::json;
 
 use crate::broker::{infrastructure, publish, rabbitmqctl_answers};
-use crate::support::{Site, broadcast};
+use crate::support::{LIMIT, Site, broadcast};
 
 async fn site(name: &str) -> (Site, String, String) {
     let (database, vhost, user) = infrastructure(name).await;
@@ -24,15 +26,21 @@ async fn who_only_publishes_leaves_the_jobs_to_those_who_take_them_in() {
     let jobs = json!([{"body": broadcast("left", 1)}]);
     publish(&site, &vhost, &user, &jobs, 0);
     let (_, name) = vhost.rsplit_once('/').unwrap();
-    let connected = rabbitmqctl_answers(&format!(
-        "list_queues -q -p {name} name messages_ready consumers"
-    ));
-    let queue = connected
-        .lines()
-        .find(|line| line.starts_with("budstikke.jobs.oslo.normal"))
-        .unwrap_or_else(|| panic!("{connected}"));
-    let told: Vec<&str> = queue.split_whitespace().collect();
-    assert_eq!(told, ["budstikke.jobs.oslo.normal", "1", "0"]);
+    // A quorum queue tells its numbers every few seconds.
+    let started = Instant::now();
+    loop {
+        let queues = rabbitmqctl_answers(&format!(
+            "list_queues -q -p {name} name messages_ready consumers"
+        ));
+        let told = queues
+            .lines()
+            .find_map(|line| line.strip_prefix("budstikke.jobs.oslo.normal"))
+            .unwrap_or_default();
+        if told.split_whitespace().eq(["1", "0"]) {
+            break;
+        }
+        assert!(started.elapsed() < LIMIT, "{queues}");
+    }
     assert!(site.stop().await.success(), "{}", site.log());
 
     site.serve().await;

@@ -12,8 +12,10 @@ use super::handle::Arrived;
 use super::publisher::{Message, Publisher, Receipt};
 use crate::ports::clock::Clock;
 
-/// So many are handed in at once.
+/// So many are handed in at once, and
 const AT_ONCE: usize = 100;
+/// so many bytes of them, or one that is larger: within the time that confirms are waited for.
+const BYTES: usize = 4 * 1024 * 1024;
 /// How long a dead letter waits until it is tried again.
 const WAIT: Duration = Duration::from_secs(2);
 /// How long it is tried: well below the broker's `consumer_timeout` of 30 minutes.
@@ -83,9 +85,12 @@ async fn bury(
             };
             graves.push(grave);
         }
+        let mut bytes: usize = graves.iter().map(|grave| grave.copy.body.len()).sum();
         while graves.len() < AT_ONCE
+            && bytes < BYTES
             && let Ok(grave) = waiting.try_recv()
         {
+            bytes += grave.copy.body.len();
             graves.push(grave);
         }
         let before = graves.len();

@@ -186,7 +186,7 @@ impl Publisher {
             // What is still to come on this channel must not meet the next window, and nobody should
             // take the link for ready before there is another one.
             self.shared.channel.lock().take();
-            if channel.status().connected() && self.is_ready() {
+            if self.is_ready() {
                 self.shared.link.set(LinkState::Connecting(None));
                 self.shared.renew.notify_one();
             }
@@ -319,6 +319,8 @@ impl PublisherSession {
             .await
             .map_err(|error| link.unavailable(error))?;
         *self.shared.channel.lock() = Some(channel);
+        // What was asked of the connection before.
+        let _asked = self.shared.renew.notified().now_or_never();
         link.set(LinkState::Ready);
         let mut look = tokio::time::interval(LOOK_EVERY);
         loop {
