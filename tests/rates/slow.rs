@@ -259,7 +259,8 @@ async fn who_was_given_the_time_to_get_ready_has_it_though_another_began_first()
     fleet.submit("sms", 0, 5, "Brøyting i kveld").await;
     until("everything is sent", || log.passed("opening").len() == 5).await;
     let ahead = gateway.ahead.lock().clone();
-    let early = |ahead: &&Duration| **ahead > Opening::LEAD / 2;
+    // Without it they begin in their slots. A busy machine may take some of the second.
+    let early = |ahead: &&Duration| **ahead > Opening::LEAD / 10;
     assert!(ahead.iter().filter(early).count() > 1, "{ahead:?}");
     fleet.stop().await;
 }
