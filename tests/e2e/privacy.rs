@@ -60,6 +60,29 @@ async fn a_whole_run_with_faults_prints_no_number_address_or_text() {
         "kari@",
         "ola@",
     ] {
-        assert!(!printed.contains(planted), "{planted} was printed");
+        let shown = printed
+            .match_indices(planted)
+            .find(|(at, _)| !in_a_fraction(&printed[..*at]));
+        if let Some((at, _)) = shown {
+            let line = printed[..at].lines().count();
+            panic!("{planted} was printed in line {line} of\n{printed}");
+        }
+    }
+}
+
+/// Whether what follows `before` belongs to the decimals of a number. The sum of a histogram is a
+/// float, and floats are full of nines: `0.022496747999999997` holds 4799999999 and tells nothing.
+fn in_a_fraction(before: &str) -> bool {
+    let whole = before.trim_end_matches(|c: char| c.is_ascii_digit());
+    whole
+        .strip_suffix('.')
+        .is_some_and(|number| number.ends_with(|c: char| c.is_ascii_digit()))
+}
+
+#[test]
+fn a_phone_number_is_told_from_the_nines_of_a_float() {
+    assert!(in_a_fraction("budstikke_store_seconds_sum 0.02249674"));
+    for before in ["to=+", "to=", "to 12", "Ring.", "0.02 ", "\""] {
+        assert!(!in_a_fraction(before), "{before}");
     }
 }
