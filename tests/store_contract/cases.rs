@@ -41,6 +41,7 @@ macro_rules! every_case {
         }
         $run! { ledger_claim:
             a_claim_takes_what_is_due_and_nothing_else,
+            after_a_claim_that_did_not_fill_everything_is_found,
             a_claim_keeps_to_its_wants_in_their_order,
             what_waits_on_one_channel_hides_nothing_of_the_other,
             eight_claimers_at_once_never_take_the_same_delivery,
@@ -152,6 +153,7 @@ macro_rules! every_case {
         }
         $run! { parking:
             a_receipt_finds_its_try_by_the_gateways_id_or_by_ours,
+            a_receipt_finds_a_try_of_long_ago,
             a_receipt_of_another_gateway_finds_nothing,
             a_delivery_that_never_left_is_not_found,
             a_delivery_that_was_certainly_not_sent_is_not_found,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use budstikke::domain::ids::ClaimId;
 use budstikke::domain::kinds::{Channel, Lane};
 use budstikke::domain::status::Status;
-use budstikke::ports::store::Refused;
+use budstikke::ports::store::{Claim, Refused, SMALL_CLAIM};
 
 use super::make;
 use super::world::{UNKNOWN_EMAIL, UNKNOWN_SMS, World, ids, want, want_on};
@@ -46,6 +46,28 @@ pub async fn what_waits_on_one_channel_hides_nothing_of_the_other(w: World) {
         assert_eq!(channels, [channel, channel]);
     }
     assert_eq!(w.claim(worker, 10).await.deliveries.len(), 2);
+}
+
+pub async fn after_a_claim_that_did_not_fill_everything_is_found(w: World) {
+    let now = w.now().await;
+    let many = u16::try_from(SMALL_CLAIM).unwrap();
+    w.accept(make::job("a").to(many + 1).by(w.oslo, now)).await;
+    let worker = w.worker().await;
+    let first = w.claim(worker, SMALL_CLAIM).await;
+    assert_eq!(first.deliveries.len(), usize::from(many));
+    hand_back(&w, &first).await;
+    // One may pass over what was handed back, but then the other must not.
+    let one = w.claim(worker, SMALL_CLAIM).await;
+    let other = w.claim(worker, SMALL_CLAIM).await;
+    assert_eq!(
+        one.deliveries.len() + other.deliveries.len(),
+        usize::from(many + 1)
+    );
+}
+
+async fn hand_back(w: &World, claim: &Claim) {
+    let held: Vec<_> = ids(claim).into_iter().map(|id| (id, claim.id)).collect();
+    w.store.hand_back(&held, None).await.unwrap();
 }
 
 pub async fn a_claim_keeps_to_its_wants_in_their_order(w: World) {

@@ -48,6 +48,27 @@ pub async fn a_receipt_finds_its_try_by_the_gateways_id_or_by_ours(w: World) {
     );
 }
 
+pub async fn a_receipt_finds_a_try_of_long_ago(w: World) {
+    const AGE: &str = "UPDATE try SET intent_at = intent_at - 40 * 86400000000
+        WHERE delivery = (SELECT min(delivery) FROM try)";
+    let (_, _, claim) = w.on_the_wire("a", 3).await;
+    let (now, ids) = (w.now().await, ids(&claim));
+    let settlements = ids.iter().map(|id| {
+        let (sent, how) = (make::settled(Status::Sent), TryOutcome::Accepted);
+        make::outcome(w.oslo, "a", *id, claim.id, how, sent, now)
+    });
+    w.settle(settlements.collect()).await;
+    w.backend.execute(AGE).await.unwrap();
+    let keys: Vec<_> = ids
+        .iter()
+        .map(|id| by_reference(&format!("ref-{}", id.0)))
+        .chain([by_reference("nobody's")])
+        .collect();
+    let found = w.store.find_tries(GATEWAY, &keys).await.unwrap();
+    let found: Vec<_> = found.into_iter().map(|f| f.map(|f| f.delivery)).collect();
+    assert_eq!(found, [Some(ids[0]), Some(ids[1]), Some(ids[2]), None]);
+}
+
 pub async fn a_receipt_of_another_gateway_finds_nothing(w: World) {
     let (_, _, claim) = w.on_the_wire("a", 1).await;
     let now = w.now().await;

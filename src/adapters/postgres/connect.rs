@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::durability;
 use super::error::{classify, is_missing_table, unavailable};
 use super::events::Filters;
+use super::ledger::Marks;
 use super::migrate::NEWEST;
 use crate::domain::readings::Readings;
 use crate::ports::store::StoreError;
@@ -66,6 +67,7 @@ pub struct PostgresStore {
     /// Jobs can be found by their persons.
     pub(super) history: AtomicBool,
     pub(super) readings: Mutex<Readings>,
+    pub(super) marks: Marks,
     /// Our own times in it are counted from here.
     pub(super) began: Instant,
 }
@@ -152,6 +154,7 @@ impl PostgresStore {
             filters: RwLock::new(Arc::default()),
             history: AtomicBool::new(false),
             readings: Mutex::default(),
+            marks: Marks::default(),
             began: Instant::now(),
         })
     }

@@ -15,14 +15,24 @@ use crate::ports::store::{FoundTry, ParkedReceipt, Parking, StoreError};
 
 /// A try is looked for by the gateway's own id or by the delivery, never across gateways. By the
 /// delivery only what was, or may have been, taken over is found: no receipt speaks of a message
-/// that never left.
-const FIND: &str = "SELECT k.place, d.id, d.agency, d.state, d.reason, d.version, d.due, \
+/// that never left. The index `try_provider` goes by time first, so the gateway's id is looked for in
+/// one span of time after the other, from the newest on: nearly all receipts are minutes old.
+const FIND: &str = "WITH kept AS MATERIALIZED (SELECT \
+        (SELECT intent_at >> 36 FROM try WHERE provider_ref IS NOT NULL \
+            ORDER BY intent_at >> 36 DESC LIMIT 1) AS newest, \
+        (SELECT intent_at >> 36 FROM try WHERE provider_ref IS NOT NULL \
+            ORDER BY intent_at >> 36 LIMIT 1) AS oldest) \
+    SELECT k.place, d.id, d.agency, d.state, d.reason, d.version, d.due, \
         COALESCE(l.slot, 0::smallint), \
         d.tries, (SELECT TRUE FROM try o WHERE o.delivery = d.id AND o.freed = 0 \
             AND o.outcome IS NULL LIMIT 1) IS TRUE \
     FROM unnest($2::text[], $3::bigint[]) WITH ORDINALITY AS k (ref, delivery, place) \
     CROSS JOIN LATERAL ( \
-        (SELECT t.delivery FROM try t WHERE t.gateway = $1 AND t.provider_ref = k.ref LIMIT 1) \
+        (SELECT t.delivery FROM kept CROSS JOIN LATERAL \
+                generate_series(kept.newest, kept.oldest, -1) AS s (span) \
+            CROSS JOIN LATERAL (SELECT delivery FROM try WHERE intent_at >> 36 = s.span \
+                AND gateway = $1 AND provider_ref = k.ref LIMIT 1) t \
+            WHERE k.ref IS NOT NULL LIMIT 1) \
         UNION ALL \
         (SELECT t.delivery FROM try t WHERE t.delivery = k.delivery AND t.gateway = $1 \
             AND t.freed = 0 LIMIT 1) \

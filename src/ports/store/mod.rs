@@ -36,8 +36,8 @@ pub use jobs::{
 };
 pub use keys::Keys;
 pub use ledger::{
-    Claim, Claimed, Granted, IntentBatch, IntentEntry, Intents, Ledger, Refused, UnknownDelivery,
-    Want,
+    Claim, Claimed, Granted, IntentBatch, IntentEntry, Intents, Ledger, PASSED_OVER, Refused,
+    SMALL_CLAIM, UnknownDelivery, Want,
 };
 pub use opt_outs::{OptOutEntry, OptOutRow, OptOuts};
 pub use outbox::{Outbox, Unpublished};

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use sqlx::Row;
 use sqlx::postgres::PgRow;
+use tokio::time::Instant;
 
 use crate::adapters::postgres::connect::PostgresStore;
 use crate::adapters::postgres::error::Fault;
@@ -15,21 +16,22 @@ use crate::ports::store::{Claim, Claimed, StoreError, Want};
 
 /// One statement: look, make an epoch if anything was found, take. `FOR UPDATE SKIP LOCKED` inside
 /// the materialized part keeps callers apart, and the rows where they are: they are taken by their
-/// place. The predicates are those of the index `delivery_due` to the letter. A worker that was taken
-/// for dead gets nothing.
+/// place. The predicates are those of the index `delivery_due` to the letter, and what `Marks` tells to
+/// leave out is the beginning of its order. A worker that was taken for dead gets nothing.
 const CLAIM: &str = concat!(
     "WITH clock AS MATERIALIZED (SELECT ",
     now!(),
     " AS now), \
      found AS MATERIALIZED ( \
         SELECT d.ctid AS place \
-        FROM unnest($2::int[], $3::smallint[], $4::bigint[], $5::bigint[]) \
-            AS w (agency, lane, channel, most) \
+        FROM unnest($2::int[], $3::smallint[], $4::bigint[], $5::bigint[], $6::bigint[], \
+            $7::bigint[]) AS w (agency, lane, channel, most, after_due, after_id) \
         JOIN agency a ON a.no = w.agency AND a.stopped_at IS NULL \
         CROSS JOIN LATERAL ( \
             SELECT delivery.ctid FROM delivery \
             WHERE delivery.agency = w.agency AND delivery.lane = w.lane \
                 AND (id & 1) = w.channel AND state IN (4, 5) AND due <= (SELECT now FROM clock) \
+                AND (due, id) > (w.after_due, w.after_id) \
             ORDER BY due, id LIMIT w.most FOR UPDATE SKIP LOCKED) d \
         WHERE EXISTS (SELECT FROM worker WHERE id = $1 AND ended_at IS NULL) \
             AND NOT EXISTS (SELECT FROM fleet WHERE id = 1 AND stopped_at IS NOT NULL)), \
@@ -54,6 +56,8 @@ pub(super) async fn claim(
     if wants.is_empty() {
         return Ok(nothing);
     }
+    let began = Instant::now();
+    let after = store.marks.after(wants, began);
     let statement = sqlx::query(CLAIM)
         .bind(worker.0)
         .bind(wants.iter().map(|w| w.agency.0).collect::<Vec<_>>())
@@ -64,12 +68,14 @@ pub(super) async fn claim(
                 .map(|w| i64::from(w.channel.code()))
                 .collect::<Vec<_>>(),
         )
-        .bind(wants.iter().map(|w| i64::from(w.limit)).collect::<Vec<_>>());
+        .bind(wants.iter().map(|w| i64::from(w.limit)).collect::<Vec<_>>())
+        .bind(after.iter().map(|(due, _)| due.0).collect::<Vec<_>>())
+        .bind(after.iter().map(|(_, id)| id.0).collect::<Vec<_>>());
     let rows = store.fetch(statement).await?;
-    let Some(first) = rows.first() else {
-        return Ok(nothing);
+    let id = match rows.first() {
+        Some(row) => ClaimId(row.try_get(0).map_err(Fault::from)?),
+        None => ClaimId(0),
     };
-    let id = ClaimId(first.try_get(0).map_err(Fault::from)?);
     let places: HashMap<_, usize> = wants
         .iter()
         .enumerate()
@@ -81,6 +87,12 @@ pub(super) async fn claim(
     };
     let mut deliveries = rows.iter().map(read).collect::<Result<Vec<_>, Fault>>()?;
     deliveries.sort_by_cached_key(|claimed| (place(claimed), claimed.due, claimed.delivery));
+    for (at, (want, after)) in wants.iter().zip(after).enumerate() {
+        let from = deliveries.partition_point(|claimed| place(claimed) < Some(at));
+        let upto = deliveries.partition_point(|claimed| place(claimed) <= Some(at));
+        let taken = deliveries.get(from..upto).unwrap_or_default();
+        store.marks.note(want, after, taken, began);
+    }
     Ok(Claim { id, deliveries })
 }
 
