@@ -105,7 +105,7 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario("startup", "from start to ready with a migrated database"),
     Scenario {
         name: "history",
-        what: "a backlog of 1,000,000 and 10,000,000 finished (quick: a tenth) against a backlog of 60,000",
+        what: "a backlog of 1,000,000 and 10,000,000 finished (quick: a tenth) against a backlog of 120,000",
         long: true,
     },
 ];
@@ -212,7 +212,7 @@ pub(crate) fn measures(scenario: &Scenario) -> Vec<Measure> {
         _ => vec![
             measure(
                 "small",
-                "notifications, backlog of 60,000",
+                "notifications, backlog of 120,000",
                 "/s",
                 Goal::Told,
             ),
