@@ -22,7 +22,7 @@ use crate::worker::Worker;
 
 /// Recipients of each job in backlog and history.
 const RECIPIENTS: u32 = 1_000;
-/// Over so many days the history is spread: a million notifications each.
+/// Over so many days the history is spread.
 const DAYS: i64 = 10;
 /// How many notifications are timed.
 const TIMED: u64 = 40_000;
@@ -45,8 +45,8 @@ pub(crate) async fn run(rig: &Rig) -> anyhow::Result<Figures> {
     }
     let mut large = Past::make(rig, &sinks, "bench_large", backlog, history).await?;
     // After a checkpoint the first change to a page of an index writes all of it to the log. That is
-    // over when the pages of a day of the index by provider's reference, which come in no order, have
-    // all been touched: about as many as a seventieth of what the day brought.
+    // over when the pages of the present span of the index by gateways' references, which come in no
+    // order, have all been touched: a seventieth of what a day brings is enough.
     let mut pages = u64::from(history) * u64::from(RECIPIENTS) / DAYS.unsigned_abs() / 70;
     // In turns: a machine may be half as fast again a minute later.
     let mut drained = Vec::new();
@@ -198,7 +198,8 @@ async fn make(database: &mut Database, open: u32, finished: u32) -> anyhow::Resu
         format!("SELECT setval('job_no', {jobs})"),
         chunks(jobs, &message),
         deliveries(jobs, finished, now),
-        // A try is written in two steps, for which a page keeps room. Here it is one, so the room is used.
+        // A try is written in two steps, for which a page keeps room; here in one. What is left of the room
+        // must not draw new tries to old pages, which real ones have no room for.
         "ALTER TABLE try SET (fillfactor = 90)".to_owned(),
         format!(
             "INSERT INTO try (delivery, slot, no, claim, gateway, intent_at, outcome, outcome_at, provider_ref, queue_id)
@@ -258,7 +259,7 @@ fn deliveries(jobs: u32, finished: u32, now: i64) -> String {
     )
 }
 
-/// When a job was accepted and finished: evenly over the days before, those that are open now.
+/// When a job was accepted and finished: evenly over the days before; open ones now.
 fn finished_at(job: &str, finished: u32, now: i64) -> String {
     let apart = DAYS * 24 * 60 * 60 * 1_000_000 / i64::from(finished.max(1));
     format!("{now} - GREATEST({finished} - {job}, 0) * {apart}::BIGINT")

@@ -90,8 +90,9 @@ CREATE TABLE try (
     freed         INTEGER NOT NULL GENERATED ALWAYS AS (CASE WHEN outcome = 2 THEN no + 1 ELSE 0 END) STORED,
     PRIMARY KEY (delivery, slot, freed)
 ) WITH (fillfactor = 50);
--- References come in no order, so a new one goes to a page of its own, and each such page is written
--- whole to the log after a checkpoint. By time first (19 hours) they are few, whatever the history.
+-- References come in no order: each new one would change a page of its own among all that ever were,
+-- which is read for it, and written whole to the log after a checkpoint. By time first, in spans of 19
+-- hours, it is one of its own span's.
 CREATE INDEX try_provider ON try ((intent_at >> 36), gateway, provider_ref) WHERE provider_ref IS NOT NULL;
 
 CREATE TABLE worker (

@@ -9,12 +9,16 @@ use crate::ports::clock::Monotonic;
 use crate::ports::store::{ParkedReceipt, StoreError};
 use crate::telemetry::record;
 
-use super::receipts::Receipts;
+use super::receipts::{Receipts, TRIED_FOR};
 
 const BATCH: u32 = 500;
 
 /// Unmatched receipts are tried again for so long, then only kept.
 const REMATCH_FOR: Duration = Duration::from_hours(24);
+
+/// What is not young any more waits for a try that began shortly before it came. An older one would have
+/// been found at once, or when it was looked for again because somebody else was changing it.
+const TRY_FOR: Duration = Duration::from_hours(1);
 
 /// What came so lately may find its try any moment: it is tried in every round, as is what has found
 /// one that is open.
@@ -142,7 +146,17 @@ impl Parked {
                 .filter(|p| p.gateway == gateway && now.since(p.received_at) < REMATCH_FOR)
                 .collect();
             let receipts: Vec<Receipt> = of_gateway.iter().map(|p| p.receipt.clone()).collect();
-            let open = self.receipts.apply(gateway, &receipts, now).await?;
+            let is_young = |p: &&ParkedReceipt| now.since(p.received_at) < YOUNG;
+            let reach = if of_gateway.iter().any(is_young) {
+                TRIED_FOR
+            } else {
+                REMATCH_FOR + TRY_FOR
+            };
+            let not_before = now.minus(reach);
+            let open = self
+                .receipts
+                .apply(gateway, &receipts, not_before, now)
+                .await?;
             let done: Vec<i64> = of_gateway
                 .iter()
                 .enumerate()

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::domain::contact::Contact;
 use crate::domain::job::To;
@@ -23,6 +24,10 @@ use super::look_up::look_up;
 use super::reports::{Reports, Turn};
 use super::settle::tell;
 use super::trail::{Asked, ForWhat};
+
+/// So old a message may be whose receipt speaks of it by the gateway's own id alone: gateways try for
+/// a week or two at most.
+pub(super) const TRIED_FOR: Duration = Duration::from_hours(30 * 24);
 
 /// What could not be applied, by its place.
 #[derive(Debug, Default)]
@@ -91,7 +96,9 @@ impl Receipts {
 
     async fn store(&self, gateway: &str, receipts: Vec<Receipt>) -> Result<(), StoreError> {
         let at = self.deps.clock.now();
-        let open = self.apply(gateway, &receipts, at).await?;
+        let open = self
+            .apply(gateway, &receipts, at.minus(TRIED_FOR), at)
+            .await?;
         let parked: Vec<Receipt> = (open.early.iter().chain(&open.unknown))
             .map(|index| receipts[*index].clone())
             .collect();
@@ -102,15 +109,20 @@ impl Receipts {
         Ok(())
     }
 
-    /// Applies what can be applied; returns the others.
+    /// Applies what can be applied to tries that began at `not_before` or later; returns the others.
     pub(super) async fn apply(
         &self,
         gateway: &str,
         receipts: &[Receipt],
+        not_before: Timestamp,
         at: Timestamp,
     ) -> Result<Open, StoreError> {
         let keys: Vec<_> = receipts.iter().map(|receipt| receipt.key.clone()).collect();
-        let found = self.deps.store.find_tries(gateway, &keys).await?;
+        let found = self
+            .deps
+            .store
+            .find_tries(gateway, &keys, not_before)
+            .await?;
         let known = found.iter().flatten().map(|found| found.delivery);
         let labels = Labels::load(&self.deps, known).await?;
         let contacts = self.ask_about_failed(receipts, &found, &labels, at).await;

@@ -8,7 +8,7 @@ use budstikke::domain::status::{Reason, Status};
 use budstikke::ports::store::{Acceptance, JobState};
 
 use super::make;
-use super::world::{World, agency, job_name};
+use super::world::{EVER, World, agency, job_name};
 
 fn data(event: &Event) -> serde_json::Value {
     serde_json::from_str(&event.data).unwrap()
@@ -302,6 +302,6 @@ pub async fn empty_batches_are_answered(w: World) {
     w.store.tell(vec![]).await.unwrap();
     w.store.hand_back(&[], None).await.unwrap();
     assert_eq!(w.store.load(&[], &[]).await.unwrap(), (vec![], vec![]));
-    assert_eq!(w.store.find_tries("primary", &[]).await.unwrap(), []);
+    assert_eq!(w.store.find_tries("primary", &[], EVER).await.unwrap(), []);
     w.store.ping().await.unwrap();
 }

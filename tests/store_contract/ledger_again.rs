@@ -9,7 +9,7 @@ use budstikke::domain::time::Timestamp;
 use budstikke::ports::store::{Claim, Guard, JobState, Next, Settlement, TryOutcome};
 
 use super::make;
-use super::world::{GATEWAY, UNKNOWN_EMAIL, UNKNOWN_SMS, World, ids, job_name};
+use super::world::{EVER, GATEWAY, UNKNOWN_EMAIL, UNKNOWN_SMS, World, ids, job_name};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -20,7 +20,7 @@ const fn wait(due: Timestamp, slot: u8, tries: u32) -> Next {
 /// The guard of a delivery as it stands.
 async fn as_it_is(w: &World, id: DeliveryId) -> Guard {
     let keys = [ReceiptKey::Delivery(id)];
-    let found = w.store.find_tries(GATEWAY, &keys).await.unwrap();
+    let found = w.store.find_tries(GATEWAY, &keys, EVER).await.unwrap();
     let found = found[0].clone().unwrap();
     Guard::Unclaimed {
         state: found.state,

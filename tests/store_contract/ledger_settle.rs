@@ -7,7 +7,7 @@ use budstikke::domain::status::{Reason, Status};
 use budstikke::ports::store::{Guard, JobState, Next, Settlement, TryOutcome};
 
 use super::make;
-use super::world::{World, ids, job_name};
+use super::world::{EVER, World, ids, job_name};
 
 pub async fn an_accepted_try_is_sent_and_told(w: World) {
     let (_, _, claim) = w.on_the_wire("a", 2).await;
@@ -72,7 +72,7 @@ pub async fn a_fenced_settlement_changes_nothing_and_the_rest_goes_through(w: Wo
 /// The guard of a delivery as it stands.
 async fn as_it_is(w: &World, settlement: &Settlement) -> Guard {
     let key = budstikke::domain::receipt::ReceiptKey::Delivery(settlement.delivery);
-    let found = w.store.find_tries("primary", &[key]).await.unwrap();
+    let found = w.store.find_tries("primary", &[key], EVER).await.unwrap();
     let found = found[0].clone().unwrap();
     Guard::Unclaimed {
         state: found.state,

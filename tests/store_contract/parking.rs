@@ -6,7 +6,7 @@ use budstikke::domain::status::{Reason, Status};
 use budstikke::ports::store::TryOutcome;
 
 use super::make;
-use super::world::{GATEWAY, World, ids};
+use super::world::{EVER, GATEWAY, World, ids};
 
 fn by_reference(text: &str) -> ReceiptKey {
     ReceiptKey::ProviderReference(text.to_owned())
@@ -27,7 +27,7 @@ pub async fn a_receipt_finds_its_try_by_the_gateways_id_or_by_ours(w: World) {
         ReceiptKey::Delivery(ids[0]),
         ReceiptKey::Delivery(ids[1]),
     ];
-    let found = w.store.find_tries(GATEWAY, &keys).await.unwrap();
+    let found = w.store.find_tries(GATEWAY, &keys, EVER).await.unwrap();
     assert_eq!(found[0], None);
     assert_eq!(found[1], found[2]);
     let first = found[1].as_ref().unwrap();
@@ -64,7 +64,7 @@ pub async fn a_receipt_finds_a_try_of_long_ago(w: World) {
         .map(|id| by_reference(&format!("ref-{}", id.0)))
         .chain([by_reference("nobody's")])
         .collect();
-    let found = w.store.find_tries(GATEWAY, &keys).await.unwrap();
+    let found = w.store.find_tries(GATEWAY, &keys, EVER).await.unwrap();
     let found: Vec<_> = found.into_iter().map(|f| f.map(|f| f.delivery)).collect();
     assert_eq!(found, [Some(ids[0]), Some(ids[1]), Some(ids[2]), None]);
 }
@@ -82,7 +82,7 @@ pub async fn a_receipt_of_another_gateway_finds_nothing(w: World) {
         ReceiptKey::Delivery(id),
         by_reference(&format!("ref-{}", id.0)),
     ];
-    let found = w.store.find_tries("reserve", &keys).await.unwrap();
+    let found = w.store.find_tries("reserve", &keys, EVER).await.unwrap();
     assert_eq!(found, [None, None]);
 }
 
@@ -92,7 +92,10 @@ pub async fn a_delivery_that_never_left_is_not_found(w: World) {
     let worker = w.worker().await;
     let claim = w.claim(worker, 1).await;
     let keys = [ReceiptKey::Delivery(ids(&claim)[0])];
-    assert_eq!(w.store.find_tries(GATEWAY, &keys).await.unwrap(), [None]);
+    assert_eq!(
+        w.store.find_tries(GATEWAY, &keys, EVER).await.unwrap(),
+        [None]
+    );
 }
 
 pub async fn a_delivery_that_was_certainly_not_sent_is_not_found(w: World) {
@@ -105,7 +108,10 @@ pub async fn a_delivery_that_was_certainly_not_sent_is_not_found(w: World) {
     )])
     .await;
     let keys = [ReceiptKey::Delivery(id)];
-    assert_eq!(w.store.find_tries(GATEWAY, &keys).await.unwrap(), [None]);
+    assert_eq!(
+        w.store.find_tries(GATEWAY, &keys, EVER).await.unwrap(),
+        [None]
+    );
 }
 
 pub async fn early_receipts_are_kept_in_order_until_they_are_taken(w: World) {

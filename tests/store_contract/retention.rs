@@ -9,7 +9,7 @@ use budstikke::domain::time::Timestamp;
 use budstikke::ports::store::{Erased, Guard, Next, TryOutcome};
 
 use super::make;
-use super::world::{GATEWAY, UNKNOWN_EMAIL, UNKNOWN_SMS, World, ids, job_name};
+use super::world::{EVER, GATEWAY, UNKNOWN_EMAIL, UNKNOWN_SMS, World, ids, job_name};
 
 const NOTHING: Timestamp = Timestamp(0);
 const PLANTED: &str = "PLANTEDVALUE8831";
@@ -89,7 +89,7 @@ pub async fn what_goes_on_after_its_job_was_finished_keeps_its_texts(w: World) {
     let key = [ReceiptKey::Delivery(id)];
     let found = w
         .store
-        .find_tries(GATEWAY, &key)
+        .find_tries(GATEWAY, &key, EVER)
         .await
         .unwrap()
         .remove(0)

@@ -44,6 +44,8 @@ pub struct World {
 }
 
 pub const GATEWAY: &str = "primary";
+/// However long ago.
+pub const EVER: Timestamp = Timestamp(0);
 pub const UNKNOWN_SMS: Duration = Duration::from_secs(600);
 pub const UNKNOWN_EMAIL: Duration = Duration::from_secs(900);
 

@@ -6,6 +6,7 @@ use sqlx::postgres::PgRow;
 
 use super::connect::PostgresStore;
 use super::error::{Fault, corrupt};
+use super::now;
 use super::rows::{large, reason, state};
 use crate::domain::ids::{AgencyNo, DeliveryId};
 use crate::domain::receipt::{Receipt, ReceiptKey};
@@ -16,20 +17,21 @@ use crate::ports::store::{FoundTry, ParkedReceipt, Parking, StoreError};
 /// A try is looked for by the gateway's own id or by the delivery, never across gateways. By the
 /// delivery only what was, or may have been, taken over is found: no receipt speaks of a message
 /// that never left. The index `try_provider` goes by time first, so the gateway's id is looked for in
-/// one span of time after the other, from the newest on: nearly all receipts are minutes old.
-const FIND: &str = "WITH kept AS MATERIALIZED (SELECT \
-        (SELECT intent_at >> 36 FROM try WHERE provider_ref IS NOT NULL \
-            ORDER BY intent_at >> 36 DESC LIMIT 1) AS newest, \
-        (SELECT intent_at >> 36 FROM try WHERE provider_ref IS NOT NULL \
-            ORDER BY intent_at >> 36 LIMIT 1) AS oldest) \
+/// one span of time after the other, from the newest on: most receipts are minutes old, and what is
+/// not there costs as many looks as there are spans since `not_before`. One more than there are now,
+/// for a clock that was set back.
+const FIND: &str = concat!(
+    "WITH clock AS MATERIALIZED (SELECT ",
+    now!(),
+    " AS now) \
     SELECT k.place, d.id, d.agency, d.state, d.reason, d.version, d.due, \
         COALESCE(l.slot, 0::smallint), \
         d.tries, (SELECT TRUE FROM try o WHERE o.delivery = d.id AND o.freed = 0 \
             AND o.outcome IS NULL LIMIT 1) IS TRUE \
     FROM unnest($2::text[], $3::bigint[]) WITH ORDINALITY AS k (ref, delivery, place) \
     CROSS JOIN LATERAL ( \
-        (SELECT t.delivery FROM kept CROSS JOIN LATERAL \
-                generate_series(kept.newest, kept.oldest, -1) AS s (span) \
+        (SELECT t.delivery FROM clock CROSS JOIN LATERAL \
+                generate_series((clock.now >> 36) + 1, $4::bigint >> 36, -1) AS s (span) \
             CROSS JOIN LATERAL (SELECT delivery FROM try WHERE intent_at >> 36 = s.span \
                 AND gateway = $1 AND provider_ref = k.ref LIMIT 1) t \
             WHERE k.ref IS NOT NULL LIMIT 1) \
@@ -40,7 +42,8 @@ const FIND: &str = "WITH kept AS MATERIALIZED (SELECT \
     JOIN delivery d ON d.id = f.delivery \
     LEFT JOIN LATERAL ( \
         SELECT t.slot FROM try t WHERE t.delivery = d.id AND t.freed = 0 \
-        ORDER BY t.no DESC, t.slot DESC LIMIT 1) l ON TRUE";
+        ORDER BY t.no DESC, t.slot DESC LIMIT 1) l ON TRUE"
+);
 const PARK: &str = "INSERT INTO parked_receipt (gateway, receipt, received_at) \
     SELECT $1, r, $3 FROM unnest($2::text[]) AS r";
 const PARKED: &str = "SELECT id, gateway, receipt, received_at FROM parked_receipt \
@@ -53,6 +56,7 @@ impl Parking for PostgresStore {
         &self,
         gateway: &str,
         keys: &[ReceiptKey],
+        not_before: Timestamp,
     ) -> Result<Vec<Option<FoundTry>>, StoreError> {
         if keys.is_empty() {
             return Ok(Vec::new());
@@ -67,7 +71,8 @@ impl Parking for PostgresStore {
         let statement = sqlx::query(FIND)
             .bind(gateway)
             .bind(references)
-            .bind(deliveries);
+            .bind(deliveries)
+            .bind(not_before.0);
         let rows = self.fetch(statement).await?;
         let mut found = vec![None; keys.len()];
         for row in &rows {

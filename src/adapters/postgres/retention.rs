@@ -1,8 +1,8 @@
 //! Erasing what may not be kept.
 //!
 //! Each kind is a transaction of its own, bounded by `limit`; the caller comes back until nothing
-//! is left. Rows go by `UPDATE` and `DELETE`; autovacuum, set to be eager on these tables, frees
-//! what they leave (see the module above).
+//! is left. Rows go by `UPDATE` and `DELETE`; autovacuum frees what they leave (see the module
+//! above).
 
 use std::time::Duration;
 

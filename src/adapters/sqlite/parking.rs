@@ -69,6 +69,7 @@ impl Parking for SqliteStore {
         &self,
         gateway: &str,
         keys: &[ReceiptKey],
+        _not_before: Timestamp,
     ) -> Result<Vec<Option<FoundTry>>, StoreError> {
         if keys.is_empty() {
             return Ok(Vec::new());

@@ -11,10 +11,10 @@ use crate::domain::kinds::{Channel, Lane};
 use crate::domain::pace::{Rate, Turns};
 use crate::domain::time::Timestamp;
 
-/// A claim of fewer looks through all that is due.
+/// A want of fewer is looked for from the head of what is due.
 pub const SMALL_CLAIM: u32 = 16;
 
-/// How long a claim may pass over what is due before what its worker took last.
+/// So long after a look from the head the claims of a worker may begin behind what it took last.
 pub const PASSED_OVER: Duration = Duration::from_millis(250);
 
 /// How much work of one agency and lane on one channel a worker can hold.
@@ -185,9 +185,10 @@ pub trait Ledger: Send + Sync {
     /// for rows that another caller is just taking. Agencies that are stopped are passed over. With
     /// nothing due no epoch is made and `deliveries` is empty.
     ///
-    /// After a want of [`SMALL_CLAIM`] or more that was filled, the next one MAY begin behind what
-    /// was taken last. What comes to lie before that, handed back or committed late, waits
-    /// [`PASSED_OVER`] at most, or until a claim finds less than was wanted.
+    /// After a want of [`SMALL_CLAIM`] or more that was filled, the next such one MAY begin behind
+    /// what was taken last. What comes to lie before that, handed back or committed late, is passed
+    /// over by the claims of the next [`PASSED_OVER`] at most, and never by the one that follows a
+    /// claim that found less than was wanted.
     ///
     /// # Errors
     /// [`StoreError`].

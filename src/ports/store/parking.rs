@@ -51,6 +51,8 @@ pub trait Parking: Send + Sync {
     /// Finds the tries that receipts of `gateway` are about, in the order of the keys. A key by
     /// delivery is found only if a try of that delivery that is open, was accepted or is
     /// unknown went through `gateway`: nothing is reported of what was certainly not sent.
+    /// A key by the gateway's own reference need not find a try that began before `not_before`: how
+    /// far back it is looked for costs time if nothing is there.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -58,6 +60,7 @@ pub trait Parking: Send + Sync {
         &self,
         gateway: &str,
         keys: &[ReceiptKey],
+        not_before: Timestamp,
     ) -> Result<Vec<Option<FoundTry>>, StoreError>;
 
     /// Keeps receipts that are early or about nothing known.

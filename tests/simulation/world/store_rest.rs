@@ -146,10 +146,11 @@ impl Parking for FarStore {
         &self,
         gateway: &str,
         keys: &[ReceiptKey],
+        not_before: Timestamp,
     ) -> Result<Vec<Option<FoundTry>>, StoreError> {
         let (gateway, keys) = (gateway.to_owned(), keys.to_vec());
         self.call("find_tries", async move |s: SqliteStore, _| {
-            s.find_tries(&gateway, &keys).await
+            s.find_tries(&gateway, &keys, not_before).await
         })
         .await
     }

@@ -24,7 +24,7 @@ const START: (Timestamp, DeliveryId) = (Timestamp(i64::MIN), DeliveryId(i64::MIN
 struct Mark {
     /// The last one taken.
     last: (Timestamp, DeliveryId),
-    /// When all of the pile was last looked through.
+    /// When the pile was last looked at from its head.
     since: Instant,
 }
 
@@ -33,18 +33,23 @@ struct Mark {
 pub(in crate::adapters::postgres) struct Marks(Mutex<HashMap<Pile, Mark>>);
 
 impl Marks {
-    /// After what the claim of each want looks: the last one taken, or the start if that is long ago.
+    /// Behind what the claim of each want begins: the last one taken, or the head if it is time to look
+    /// there again, and for a small want.
     pub(super) fn after(&self, wants: &[Want], now: Instant) -> Vec<(Timestamp, DeliveryId)> {
         let marks = self.0.lock();
         let after = |want: &Want| match marks.get(&pile(want)) {
-            Some(mark) if now.duration_since(mark.since) < PASSED_OVER => mark.last,
+            Some(mark)
+                if want.limit >= SMALL_CLAIM && now.duration_since(mark.since) < PASSED_OVER =>
+            {
+                mark.last
+            }
             _ => START,
         };
         wants.iter().map(after).collect()
     }
 
     /// Notes what was taken, in the order of the pile: a claim that filled may have left more behind
-    /// what it took last, any other one has seen the end.
+    /// what it took last. After any other one there is nothing to walk over to.
     pub(super) fn note(
         &self,
         want: &Want,
@@ -52,17 +57,18 @@ impl Marks {
         taken: &[Claimed],
         now: Instant,
     ) {
-        let filled = want.limit >= SMALL_CLAIM && taken.len() >= want.limit as usize;
+        let filled = taken.len() >= want.limit as usize;
+        let last = taken.last().map(|last| (last.due, last.delivery));
         let mut marks = self.0.lock();
-        match taken.last().filter(|_| filled) {
+        match last.filter(|_| filled) {
+            Some(_) if want.limit < SMALL_CLAIM => {}
+            Some(last) if after == START => {
+                marks.insert(pile(want), Mark { last, since: now });
+            }
+            // Only a look from the head sets its time.
             Some(last) => {
-                let mark = marks.entry(pile(want)).or_insert(Mark {
-                    last: START,
-                    since: now,
-                });
-                mark.last = (last.due, last.delivery);
-                if after == START {
-                    mark.since = now;
+                if let Some(mark) = marks.get_mut(&pile(want)) {
+                    mark.last = last;
                 }
             }
             None => {
@@ -120,15 +126,23 @@ mod tests {
     }
 
     #[test]
-    fn one_that_did_not_fill_or_is_small_leaves_no_mark() {
+    fn one_that_is_small_looks_from_the_head_and_leaves_the_mark() {
         let (marks, now) = (Marks::default(), Instant::now());
-        for (limit, count) in [
-            (SMALL_CLAIM, SMALL_CLAIM - 1),
-            (SMALL_CLAIM - 1, SMALL_CLAIM - 1),
-        ] {
+        let (large, small) = (want(SMALL_CLAIM), want(SMALL_CLAIM - 1));
+        marks.note(&large, START, &taken(SMALL_CLAIM), now);
+        let marked = marks.after(&[large], now);
+        assert_eq!(marks.after(&[small], now), [START]);
+        marks.note(&small, START, &taken(SMALL_CLAIM - 1), now + LATER);
+        assert_eq!(marks.after(&[large], now), marked);
+    }
+
+    #[test]
+    fn one_that_did_not_fill_leaves_no_mark() {
+        let (marks, now) = (Marks::default(), Instant::now());
+        for limit in [SMALL_CLAIM, SMALL_CLAIM - 1] {
             marks.note(&want(SMALL_CLAIM), START, &taken(SMALL_CLAIM), now);
-            marks.note(&want(limit), START, &taken(count), now);
-            assert_eq!(marks.after(&[want(limit)], now), [START], "{limit} {count}");
+            marks.note(&want(limit), START, &taken(limit - 1), now);
+            assert_eq!(marks.after(&[want(SMALL_CLAIM)], now), [START], "{limit}");
         }
     }
 }
