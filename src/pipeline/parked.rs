@@ -16,8 +16,11 @@ const BATCH: u32 = 500;
 /// Unmatched receipts are tried again for so long, then only kept.
 const REMATCH_FOR: Duration = Duration::from_hours(24);
 
-/// What is not young any more waits for a try that began shortly before it came. An older one would have
-/// been found at once, or when it was looked for again because somebody else was changing it.
+/// So long a parked one is looked for as far back as when it came: its try may be old, and found, and
+/// somebody was just changing it. Far longer than a store is away.
+const FAR_FOR: Duration = Duration::from_hours(6);
+
+/// After that it can only be early: its try began less than so long before it came.
 const TRY_FOR: Duration = Duration::from_hours(1);
 
 /// What came so lately may find its try any moment: it is tried in every round, as is what has found
@@ -146,8 +149,8 @@ impl Parked {
                 .filter(|p| p.gateway == gateway && now.since(p.received_at) < REMATCH_FOR)
                 .collect();
             let receipts: Vec<Receipt> = of_gateway.iter().map(|p| p.receipt.clone()).collect();
-            let is_young = |p: &&ParkedReceipt| now.since(p.received_at) < YOUNG;
-            let reach = if of_gateway.iter().any(is_young) {
+            let is_fresh = |p: &&ParkedReceipt| now.since(p.received_at) < FAR_FOR;
+            let reach = if of_gateway.iter().any(is_fresh) {
                 TRIED_FOR
             } else {
                 REMATCH_FOR + TRY_FOR
