@@ -231,6 +231,9 @@ async fn a_dead_letter_waits_for_the_publishing_connection_and_holds_nobody_up()
     broker.until_depth(QUEUE, 0).await;
     wire.mend();
     broker.until_depth(QUEUE, 1).await;
+    // It is there before we are told so; only then its message is acknowledged.
+    worker.jobs.stop().await;
+    assert!(worker.jobs.next(1).await.unwrap().is_empty());
     worker.jobs.close().await;
     broker.until_depth("budstikke.jobs.oslo.normal", 0).await;
 }
